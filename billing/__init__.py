@@ -1,0 +1,1 @@
+"""Who owes whom what: enterprise invoices, merchants' payables, commission."""

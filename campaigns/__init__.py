@@ -1,0 +1,1 @@
+"""The bank's marketing: what reduces a price, and who pays for it."""

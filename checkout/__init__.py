@@ -1,0 +1,1 @@
+"""The unified cashier: quote, order, funding, tenders, gateways, after-sale."""

@@ -1,0 +1,1 @@
+"""Enterprises: companies, employees, programmes, budgets, grants, credit line."""

@@ -1,0 +1,1 @@
+"""Knows no business: money, ids, clock, errors, database, web, outbox, auth, audit, ledger."""

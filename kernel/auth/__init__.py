@@ -1,0 +1,1 @@
+"""People, memberships, sessions, roles and the policy mechanism."""

@@ -1,0 +1,214 @@
+"""Idempotency keys (Domain rule 28).
+
+The key's row is written in the transaction of the command's first step, so that a crash cannot
+leave an effect without its key. A second request with the same key waits for the first one, up
+to five seconds, and gets its stored answer. Refusals (4xx) roll back and are not stored: nothing
+happened, so the same key may be tried again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import String, Text, UniqueConstraint, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from kernel import clock
+from kernel.db import Base, BigId, UtcDateTime, db, write_transaction
+from kernel.errors import Problem
+
+WAIT_SECONDS = 5.0
+_POLL_SECONDS = 0.03
+# Longer than the gateway's time-out, shorter than the wait: whoever retries after a crash takes
+# over inside one request. Two runners at once are harmless, every step is idempotent itself.
+LEASE = timedelta(seconds=4.5)
+KEPT = timedelta(hours=48)
+
+STARTED, COMPLETED = "started", "completed"
+
+
+class IdempotencyKey(Base):
+    __tablename__ = "idempotency_key"
+    __table_args__ = (UniqueConstraint("actor", "key"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    actor: Mapped[str] = mapped_column(String(40), nullable=False)
+    key: Mapped[str] = mapped_column(String(255), nullable=False)
+    input_hash: Mapped[str] = mapped_column(String(64), nullable=False)
+    state: Mapped[str] = mapped_column(String(10), nullable=False)
+    # What the first step made, so that a retry resumes at the step it reached.
+    reference: Mapped[str | None] = mapped_column(String(64))
+    leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    status: Mapped[int | None] = mapped_column()
+    body: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, index=True)
+
+
+class KeyRequired(Problem):
+    code = "idempotency_key_required"
+    status = 400
+    title = "请求头缺少 Idempotency-Key"
+
+
+class KeyReused(Problem):
+    code = "idempotency_key_reused"
+    status = 422
+    title = "同一个 Idempotency-Key 用在了不同的请求上"
+
+
+class KeyInProgress(Problem):
+    code = "idempotency_key_in_progress"
+    status = 409
+    title = "同一请求仍在处理中，请稍后再试"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Who sent which key with which input."""
+
+    actor: str
+    key: str
+    input_hash: str
+
+    @classmethod
+    def of(cls, *, actor: str, key: str | None, command: str, payload: Any) -> Scope:
+        """``command`` is the method and path; the payload is hashed in canonical form.
+
+        Raises :class:`KeyRequired` without a key of 1 to 255 printable characters.
+        """
+        if not key or len(key) > 255 or not key.isprintable():
+            raise KeyRequired
+        canonical = orjson.dumps([command, payload], option=orjson.OPT_SORT_KEYS)
+        return cls(actor, key, hashlib.sha256(canonical).hexdigest())
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A finished answer: HTTP status and the exact bytes of its JSON body."""
+
+    status: int
+    body: bytes
+
+    @classmethod
+    def json(cls, status: int, value: Any) -> Answer:
+        return cls(status, orjson.dumps(value))
+
+
+@dataclass(frozen=True)
+class Pending:
+    """The first step is committed; ``reference`` names what the next steps go on with."""
+
+    reference: str
+
+
+def begin(scope: Scope, first_step: Callable[[], Answer | Pending]) -> Answer | Pending:
+    """Run ``first_step`` once for this key, in one transaction with the key's row.
+
+    Returns its answer, the stored answer of an earlier request, or :class:`Pending` where the
+    caller must do (or resume) the next steps and call :func:`complete`.
+    Raises :class:`KeyReused`, :class:`KeyInProgress`, and whatever the first step raises.
+    """
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            with write_transaction():
+                claimed = _claim(scope)
+                if claimed is None:
+                    outcome = first_step()
+                    _record(scope, outcome)
+                    return outcome
+        except IntegrityError:
+            # Another connection inserted the same key first; look again, unless it is not that.
+            if _find(scope) is None:
+                raise
+            db.session.rollback()
+            continue
+        if not isinstance(claimed, _InProgress):
+            return claimed
+        if time.monotonic() >= deadline:
+            raise KeyInProgress(retry_after=2)
+        time.sleep(_POLL_SECONDS)
+
+
+class _InProgress:
+    """Somebody else holds the lease."""
+
+
+def _find(scope: Scope) -> IdempotencyKey | None:
+    return db.session.scalar(
+        select(IdempotencyKey).where(
+            IdempotencyKey.actor == scope.actor, IdempotencyKey.key == scope.key
+        )
+    )
+
+
+def _claim(scope: Scope) -> Answer | Pending | _InProgress | None:
+    row = _find(scope)
+    if row is None:
+        db.session.execute(
+            insert(IdempotencyKey).values(
+                actor=scope.actor,
+                key=scope.key,
+                input_hash=scope.input_hash,
+                state=STARTED,
+                created_at=clock.real_now(),
+            )
+        )
+        return None
+    if row.input_hash != scope.input_hash:
+        raise KeyReused
+    if row.state == COMPLETED:
+        return Answer(row.status or 200, (row.body or "").encode())
+    if row.leased_until is not None and row.leased_until > clock.real_now():
+        return _InProgress()
+    row.leased_until = clock.real_now() + LEASE
+    return Pending(row.reference or "")
+
+
+def _where(scope: Scope) -> tuple[Any, ...]:
+    return (IdempotencyKey.actor == scope.actor, IdempotencyKey.key == scope.key)
+
+
+def _record(scope: Scope, outcome: Answer | Pending) -> None:
+    if isinstance(outcome, Answer):
+        complete(scope, outcome)
+        return
+    db.session.execute(
+        update(IdempotencyKey)
+        .where(*_where(scope))
+        .values(reference=outcome.reference, leased_until=clock.real_now() + LEASE)
+    )
+
+
+def complete(scope: Scope, answer: Answer) -> None:
+    """Store the answer, in the transaction of the command's last step."""
+    db.session.execute(
+        update(IdempotencyKey)
+        .where(*_where(scope))
+        .values(state=COMPLETED, status=answer.status, body=answer.body.decode(), leased_until=None)
+    )
+
+
+def release(scope: Scope) -> None:
+    """A later step failed for now: let the next retry resume at once. Opens its own transaction."""
+    with write_transaction():
+        db.session.execute(update(IdempotencyKey).where(*_where(scope)).values(leased_until=None))
+
+
+def purge(*, limit: int = 5000) -> int:
+    """Forget answers older than :data:`KEPT`."""
+    ids = db.session.scalars(
+        select(IdempotencyKey.id)
+        .where(IdempotencyKey.created_at < clock.real_now() - KEPT)
+        .limit(limit)
+    ).all()
+    if ids:
+        db.session.execute(delete(IdempotencyKey).where(IdempotencyKey.id.in_(ids)))
+    return len(ids)

@@ -1,0 +1,1 @@
+"""Double-entry ledger: append-only, balanced by asset, idempotent by key."""

@@ -1,0 +1,222 @@
+"""Post, reverse, sum and verify. Everything that moves money calls :func:`post`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+from sqlalchemy import CursorResult, func, insert, select
+
+from kernel import clock
+from kernel.db import db
+from kernel.ledger.chart import Asset, is_account
+from kernel.ledger.models import LedgerPosting, LedgerTransaction
+
+
+class UnbalancedTransaction(ValueError):
+    """Entries do not sum to zero in each asset, are empty, or name no account of the chart."""
+
+
+class PostingConflict(ValueError):
+    """The same key was posted with other entries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """``amount`` in the asset's smallest unit; debit is positive, credit negative."""
+
+    account: str
+    asset: Asset
+    amount: int
+
+
+def move(asset: Asset, amount: int, *, source: str, target: str) -> list[Entry]:
+    """The pair of entries that takes ``amount`` from one account to another; none for 0."""
+    if amount == 0:
+        return []
+    return [Entry(target, asset, amount), Entry(source, asset, -amount)]
+
+
+def post(
+    *,
+    key: str,
+    reason: str,
+    entries: Iterable[Entry],
+    order_id: str | None = None,
+    origin_id: int | None = None,
+) -> int:
+    """Write one balanced transaction and return its id; the same ``key`` again returns the first.
+
+    Entries of one account and asset are joined. ``order_id`` is a public id; ``origin_id`` names
+    the transaction that this one corrects. Raises :class:`UnbalancedTransaction` and
+    :class:`PostingConflict`; nothing is written then.
+    """
+    joined = _joined(entries)
+    digest = _digest(reason, joined)
+    statement = (
+        insert(LedgerTransaction)
+        .prefix_with("OR IGNORE", dialect="sqlite")
+        .prefix_with("IGNORE", dialect="mysql")
+        .prefix_with("IGNORE", dialect="mariadb")
+        .inline()
+    )
+    result = cast(
+        "CursorResult[Any]",
+        db.session.execute(
+            statement,
+            {
+                "key": key,
+                "input_hash": digest,
+                "reason": reason,
+                "order_id": order_id,
+                "origin_id": origin_id,
+                "posted_at": clock.now(),
+            },
+        ),
+    )
+    if result.rowcount == 0:
+        return _existing(key, digest)
+    transaction_id = result.lastrowid
+    db.session.execute(
+        insert(LedgerPosting),
+        [
+            {
+                "transaction_id": transaction_id,
+                "line": line,
+                "account": entry.account,
+                "asset": entry.asset.value,
+                "amount_minor": entry.amount,
+            }
+            for line, entry in enumerate(joined)
+        ],
+    )
+    return int(transaction_id)
+
+
+def _existing(key: str, digest: str) -> int:
+    row = db.session.execute(
+        select(LedgerTransaction.id, LedgerTransaction.input_hash).where(
+            LedgerTransaction.key == key
+        )
+    ).one()
+    if row.input_hash != digest:
+        raise PostingConflict(f"ledger key {key!r} was posted with other entries")
+    return int(row.id)
+
+
+def _joined(entries: Iterable[Entry]) -> list[Entry]:
+    sums: dict[tuple[str, Asset], int] = {}
+    for entry in entries:
+        if type(entry.amount) is not int:
+            raise UnbalancedTransaction(f"{entry.account}: amounts are whole numbers")
+        if not is_account(entry.asset, entry.account):
+            raise UnbalancedTransaction(f"the chart has no {entry.asset} account {entry.account!r}")
+        place = (entry.account, entry.asset)
+        sums[place] = sums.get(place, 0) + entry.amount
+    joined = [Entry(account, asset, amount) for (account, asset), amount in sums.items() if amount]
+    if not joined:
+        raise UnbalancedTransaction("a transaction moves something")
+    totals: dict[Asset, int] = {}
+    for entry in joined:
+        totals[entry.asset] = totals.get(entry.asset, 0) + entry.amount
+    if any(totals.values()):
+        raise UnbalancedTransaction(f"entries do not sum to zero: {totals}")
+    return joined
+
+
+def _digest(reason: str, entries: Sequence[Entry]) -> str:
+    canonical = [reason, sorted((e.account, e.asset.value, e.amount) for e in entries)]
+    return hashlib.sha256(orjson.dumps(canonical)).hexdigest()
+
+
+def reverse(*, transaction_id: int, key: str, reason: str) -> int:
+    """Post the exact opposite of a transaction; history itself is never edited."""
+    origin = db.session.execute(
+        select(LedgerTransaction.order_id).where(LedgerTransaction.id == transaction_id)
+    ).one()
+    rows = db.session.execute(
+        select(LedgerPosting.account, LedgerPosting.asset, LedgerPosting.amount_minor).where(
+            LedgerPosting.transaction_id == transaction_id
+        )
+    )
+    return post(
+        key=key,
+        reason=reason,
+        entries=[Entry(r.account, Asset(r.asset), -r.amount_minor) for r in rows],
+        order_id=origin.order_id,
+        origin_id=transaction_id,
+    )
+
+
+def balance(account: str, asset: Asset) -> int:
+    """Sum of all postings of one account."""
+    return int(
+        db.session.scalar(
+            select(func.coalesce(func.sum(LedgerPosting.amount_minor), 0)).where(
+                LedgerPosting.account == account, LedgerPosting.asset == asset.value
+            )
+        )
+        or 0
+    )
+
+
+def balances(prefix: str = "", *, asset: Asset | None = None) -> dict[tuple[str, str], int]:
+    """Balances by (account, asset) of all accounts whose name begins with ``prefix``."""
+    statement = select(
+        LedgerPosting.account, LedgerPosting.asset, func.sum(LedgerPosting.amount_minor)
+    ).group_by(LedgerPosting.account, LedgerPosting.asset)
+    if prefix:
+        # A range, not LIKE, so that the index serves it on every database.
+        statement = statement.where(
+            LedgerPosting.account >= prefix, LedgerPosting.account < prefix + "\U0010ffff"
+        )
+    if asset:
+        statement = statement.where(LedgerPosting.asset == asset.value)
+    return {(account, name): int(total) for account, name, total in db.session.execute(statement)}
+
+
+@dataclass(frozen=True)
+class Verification:
+    """``trial_balance`` by asset (all must be 0) and what was found wrong, in words."""
+
+    transactions: int
+    postings: int
+    trial_balance: dict[str, int]
+    faults: list[str]
+
+
+def verify() -> Verification:
+    """Recompute the books: each transaction balances by asset, and so does the whole."""
+    trial = {
+        asset: int(total)
+        for asset, total in db.session.execute(
+            select(LedgerPosting.asset, func.sum(LedgerPosting.amount_minor)).group_by(
+                LedgerPosting.asset
+            )
+        )
+    }
+    faults = [f"trial balance of {asset} is {total}" for asset, total in trial.items() if total]
+    unbalanced = db.session.execute(
+        select(
+            LedgerPosting.transaction_id,
+            LedgerPosting.asset,
+            func.sum(LedgerPosting.amount_minor).label("total"),
+        )
+        .group_by(LedgerPosting.transaction_id, LedgerPosting.asset)
+        .having(func.sum(LedgerPosting.amount_minor) != 0)
+        .limit(20)
+    )
+    faults += [f"transaction {r.transaction_id} is off by {r.total} {r.asset}" for r in unbalanced]
+    empty = db.session.scalars(
+        select(LedgerTransaction.id)
+        .outerjoin(LedgerPosting, LedgerPosting.transaction_id == LedgerTransaction.id)
+        .where(LedgerPosting.transaction_id.is_(None))
+        .limit(20)
+    )
+    faults += [f"transaction {number} has no postings" for number in empty]
+    transactions = db.session.scalar(select(func.count()).select_from(LedgerTransaction)) or 0
+    postings = db.session.scalar(select(func.count()).select_from(LedgerPosting)) or 0
+    return Verification(transactions, postings, trial, faults)

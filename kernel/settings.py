@@ -1,0 +1,148 @@
+"""All settings, typed, in one place. The process refuses to start when one is wrong."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+DEMO_SECRET_KEY = "demo-secret-key-not-for-production"
+DEMO_PII_KEYS = "k1:ZGVtby1waWkta2V5LW5vdC1mb3ItcHJvZHVjdGlvbiE="
+DEMO_GATEWAY_KEY = "sk_test_demo_2026"
+DEMO_WEBHOOK_SECRET = "whsec_demo_2026"
+DEMO_PASSWORD = "demo-mall-2026"
+
+
+class Environment(StrEnum):
+    DEMO = "demo"
+    PRODUCTION = "production"
+    TEST = "test"
+
+
+class GatewayKind(StrEnum):
+    SANDBOX = "sandbox"
+    STRIPE = "stripe"
+
+
+class Settings(BaseSettings):
+    """Read from environment variables with the prefix ``MALL_``."""
+
+    model_config = SettingsConfigDict(env_prefix="MALL_", extra="ignore")
+
+    env: Environment = Field(Environment.DEMO, description="demo, production or test")
+    data_dir: Path = Field(Path("var"), description="where databases, indexes and media live")
+    database_url: str = Field("", description="default: SQLite MALL_DATA_DIR/mall.db")
+    search_url: str = Field("embedded:", description="embedded: or http://host:port")
+    redis_url: str = Field("", description="redis://…; empty: in process")
+    broker_url: str = Field("", description="amqp://…; empty: the local worker")
+    gateway: GatewayKind = Field(GatewayKind.SANDBOX, description="sandbox or stripe")
+    gateway_url: str = Field("http://127.0.0.1:8001", description="the gateway's base URL")
+    gateway_api_key: str = Field(DEMO_GATEWAY_KEY, description="the gateway's secret key")
+    gateway_webhook_secrets: Annotated[list[str], NoDecode] = Field(
+        [DEMO_WEBHOOK_SECRET], description="comma-separated; several during rotation"
+    )
+    secret_key: str = Field(DEMO_SECRET_KEY, description="signs cursors and chains the audit log")
+    pii_keys: Annotated[dict[str, str], NoDecode] = Field(
+        DEMO_PII_KEYS,  # parsed by the validator below
+        validate_default=True,
+        description="id:base64 of 32 bytes, comma-separated; the first encrypts, all decrypt",
+    )
+    demo_password: str = Field(DEMO_PASSWORD, description="of every login of the demo world")
+    port: int = Field(8000, ge=0, le=65535, description="web port of `make up` (also PORT)")
+    now_offset: int = Field(0, description="seconds added to business time (demo and test)")
+    fault: str = Field("", description="name[:count]: end the process at that point")
+    hold_minutes: int = Field(30, ge=1, description="how long an unpaid order keeps its goods")
+    quote_minutes: int = Field(15, ge=1, description="how long a quote stands")
+    session_hours: int = Field(12, ge=1, description="how long a sign-in lasts")
+    max_body_bytes: int = Field(1_048_576, ge=1024, description="largest request body accepted")
+    seller_name: str = Field("福满福利商城有限公司", description="seller of record on invoices")
+    seller_tax_number: str = Field("91330100MA2FUMAN0X", description="its tax number")
+    seller_taxpayer: str = Field("general", description="general or small_scale")
+    web_threads: int = Field(8, ge=1, le=64, description="threads of the web process")
+    objects_dir: Path = Field(
+        Path("frontend/node_modules/@lobehub/fluent-emoji-3d/assets"),
+        description="3-D objects of the demo pictures",
+    )
+    font_dir: Path = Field(
+        Path("frontend/node_modules/@expo-google-fonts/noto-sans-sc"),
+        description="Chinese font embedded in PDF",
+    )
+
+    @field_validator("gateway_webhook_secrets", mode="before")
+    @classmethod
+    def _split_secrets(cls, value: object) -> object:
+        return [s for s in value.split(",") if s] if isinstance(value, str) else value
+
+    @field_validator("pii_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.split(":", 1) for part in value.split(",") if part]
+        if not pairs or any(len(pair) != 2 for pair in pairs):
+            raise ValueError("give id:base64key pairs, comma-separated")
+        return dict(pairs)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        self.data_dir = self.data_dir.absolute()
+        if not self.database_url:
+            self.database_url = f"sqlite:///{self.data_dir / 'mall.db'}"
+        if self.env is Environment.PRODUCTION:
+            self._refuse_demo_values()
+        return self
+
+    def _refuse_demo_values(self) -> None:
+        wrong = [
+            name
+            for name, value, demo in (
+                ("MALL_SECRET_KEY", self.secret_key, DEMO_SECRET_KEY),
+                (
+                    "MALL_PII_KEYS",
+                    ",".join(f"{k}:{v}" for k, v in self.pii_keys.items()),
+                    DEMO_PII_KEYS,
+                ),
+                ("MALL_GATEWAY_API_KEY", self.gateway_api_key, DEMO_GATEWAY_KEY),
+            )
+            if value == demo
+        ]
+        if DEMO_WEBHOOK_SECRET in self.gateway_webhook_secrets:
+            wrong.append("MALL_GATEWAY_WEBHOOK_SECRETS")
+        if self.gateway is GatewayKind.SANDBOX:
+            wrong.append("MALL_GATEWAY=sandbox")
+        if self.now_offset or self.fault:
+            wrong.append("MALL_NOW_OFFSET/MALL_FAULT")
+        if wrong:
+            raise ValueError("production refuses demo values of " + ", ".join(wrong))
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def media_dir(self) -> Path:
+        return self.data_dir / "media"
+
+    @property
+    def index_dir(self) -> Path:
+        return self.data_dir / "index"
+
+    @property
+    def gateway_db(self) -> Path:
+        """The sandbox gateway's own file, beside the data."""
+        return self.data_dir / "gateway.db"
+
+
+SECRET_SETTINGS = frozenset(
+    {"gateway_api_key", "gateway_webhook_secrets", "secret_key", "pii_keys", "demo_password"}
+)
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings; tests change the environment and call ``cache_clear``."""
+    return Settings()  # type: ignore[call-arg]  # every field has a default

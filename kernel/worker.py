@@ -1,0 +1,135 @@
+"""The local worker of the embedded parts: one thread a lane, one for scheduled jobs.
+
+Only one runs on a data folder (a lock file says so), so rows need no claim. A row that fails is
+tried again with growing pauses and ends as a dead letter that can be replayed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+from flask import Flask
+
+from kernel import faults, outbox, schedule
+from kernel.db import db, write_transaction
+from kernel.tasks import LANES, TASKS, run_task
+
+log = structlog.get_logger(__name__)
+_IDLE_SECONDS = 0.05
+_SCHEDULE_SECONDS = 2.0
+
+
+class WorkerRuns(Exception):
+    """Another worker holds this data folder."""
+
+
+class Worker:
+    """Runs until :meth:`stop`. ``lock_path`` is held for its life."""
+
+    def __init__(self, app: Flask, lock_path: Path) -> None:
+        self._app = app
+        self._stop = threading.Event()
+        self._lock = lock_path.open("a+")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise WorkerRuns(str(lock_path)) from None
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def run(self) -> None:
+        """Blocks until stopped; a task that is under way is finished first."""
+        threads = [
+            threading.Thread(target=self._run_lane, args=(lane,), name=f"lane-{lane}")
+            for lane in LANES
+        ]
+        threads.append(threading.Thread(target=self._run_schedule, name="schedule"))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self._lock.close()
+
+    def _run_lane(self, lane: str) -> None:
+        while not self._stop.is_set():
+            with self._app.app_context():
+                worked = drain_lane(lane, stop=self._stop)
+            if not worked:
+                self._stop.wait(_IDLE_SECONDS)
+
+    def _run_schedule(self) -> None:
+        while not self._stop.wait(_SCHEDULE_SECONDS):
+            with self._app.app_context():
+                try:
+                    schedule.run_due()
+                except Exception:
+                    log.exception("job_failed")
+
+
+def drain_lane(lane: str, *, stop: threading.Event | None = None) -> int:
+    """Run what is due in one lane now. Returns the number of rows done."""
+    done = 0
+    rows = outbox.take(lane=lane)
+    db.session.rollback()
+    for group in _groups(rows):
+        if stop is not None and stop.is_set():
+            break
+        done += _run_group(group)
+    return done
+
+
+def drain_all(*, rounds: int = 50) -> int:
+    """Run all lanes until nothing is due: tests and command lines without a worker."""
+    total = 0
+    for _ in range(rounds):
+        done = sum(drain_lane(lane) for lane in LANES)
+        total += done
+        if not done:
+            break
+    return total
+
+
+def _groups(rows: Sequence[outbox.Delivery]) -> list[list[outbox.Delivery]]:
+    """Neighbouring rows of one merging task together, all others alone."""
+    groups: list[list[outbox.Delivery]] = []
+    for row in rows:
+        known = TASKS.get(row.task)
+        if groups and known and known.merges and groups[-1][0].task == row.task:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    return groups
+
+
+def _merged_payload(group: Sequence[outbox.Delivery]) -> dict[str, Any]:
+    payload = dict(group[0].payload)
+    known = TASKS.get(group[0].task)
+    if known and known.merges and len(group) > 1:
+        merged = {value: None for row in group for value in row.payload[known.merges]}
+        payload[known.merges] = list(merged)
+    return payload
+
+
+def _run_group(group: Sequence[outbox.Delivery]) -> int:
+    name = group[0].task
+    try:
+        run_task(name, _merged_payload(group))
+        faults.point("outbox_before_done")
+    except Exception as error:
+        db.session.rollback()
+        log.exception("task_failed", task=name, outbox_id=group[0].id)
+        with write_transaction():
+            for row in group:
+                outbox.mark_failed(row, f"{type(error).__name__}: {error}")
+        return 0
+    db.session.rollback()
+    with write_transaction():
+        outbox.mark_done([row.id for row in group])
+    return len(group)

@@ -1,0 +1,1 @@
+"""Wallets: welfare-credit pots and points, lots, holds, captures, expiry."""

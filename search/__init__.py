@@ -1,0 +1,1 @@
+"""Finding goods: documents, engines, queries, suggestions, rebuild."""

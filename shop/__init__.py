@@ -1,0 +1,1 @@
+"""Catalogue: categories, products, SKUs, offers, prices, stock, freight, cart."""
