@@ -1,0 +1,1 @@
+"""The seeded demo world: its catalogue, its pictures, its people."""
