@@ -1,0 +1,224 @@
+"""The gateway's process: ``python -m checkout.gateways.sandbox.server --port 8001``.
+
+One process serves one file (a lock beside it holds the others off); it ends cleanly on SIGTERM
+and SIGINT, and by itself when the process that started it is gone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import signal
+import time
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any, ClassVar
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from checkout.gateways.sandbox.application import create_gateway
+from checkout.gateways.sandbox.config import GatewayConfig
+from checkout.gateways.sandbox.faults import Faults
+from checkout.gateways.sandbox.gateway import gateway_of
+from kernel.settings import Environment, get_settings
+
+log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+LOCK_PATIENCE = 5.0
+PARENT_CHECK = 0.5
+
+
+class Handler(WSGIRequestHandler):
+    """HTTP/1.1 without a line on standard error for each request."""
+
+    protocol_version = "HTTP/1.1"
+    # Headers and body go out as two writes; Nagle would hold the second back for 40 ms.
+    disable_nagle_algorithm: ClassVar[bool] = True
+    timeout = 30
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        log.debug("%s %s", code, size)
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        log.warning(message.replace("%", "%%") if not args else message, *args)
+
+    def version_string(self) -> str:
+        return "fuman-sandbox-gateway"
+
+
+class RunningGateway:
+    """A gateway that listens and sends. ``url`` is where; ``config`` and ``faults`` are live."""
+
+    def __init__(self, config: GatewayConfig, *, host: str = HOST, port: int = 0) -> None:
+        self.config = config
+        self._lock_file = _locked(config.db_path)
+        app = create_gateway(config)
+        self._gateway = gateway_of(app)
+        self._server: BaseWSGIServer = make_server(
+            host, port, app, threaded=True, request_handler=Handler
+        )
+        self._thread = Thread(target=self._server.serve_forever, name="gateway-http", daemon=True)
+        self.url = f"http://{host}:{self._server.server_port}"
+
+    @property
+    def faults(self) -> Faults:
+        return self._gateway.faults
+
+    def start(self) -> None:
+        self._gateway.sender.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening, finish the webhook tries under way, close the file."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+        self._gateway.sender.stop()
+        self._gateway.store.close()
+        os.close(self._lock_file)
+
+
+def _locked(db_path: Path) -> int:
+    """Hold the lock file of ``db_path``; RuntimeError when another gateway keeps it."""
+    db_path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(db_path.with_name(db_path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    deadline = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(handle)
+                raise RuntimeError(f"another gateway is using {db_path}") from None
+            time.sleep(0.05)
+        else:
+            return handle
+
+
+@contextmanager
+def running_sandbox(
+    db_path: Path,
+    *,
+    api_key: str = "sk_test_sandbox",
+    secrets: Sequence[str] = ("whsec_sandbox",),
+    webhook_url: str | None = None,
+    port: int = 0,
+    **options: Any,
+) -> Iterator[RunningGateway]:
+    """A real gateway in threads of this process, for tests: real HTTP, a real file.
+
+    ``options`` are further fields of :class:`GatewayConfig` (``settle_seconds=0.1`` …). A
+    webhook's address may be set later: ``gateway.config.webhook_url = …`` (for events from then).
+    """
+    config = GatewayConfig(
+        db_path=db_path,
+        api_key=api_key,
+        webhook_secrets=tuple(secrets),
+        webhook_url=webhook_url,
+        **options,
+    )
+    gateway = RunningGateway(config, port=port)
+    gateway.start()
+    try:
+        yield gateway
+    finally:
+        gateway.stop()
+
+
+def serve(
+    port: int,
+    db_path: Path,
+    webhook_url: str | None,
+    api_key: str,
+    secrets: Sequence[str],
+    *,
+    public_url: str | None = None,
+    host: str = HOST,
+    faults: Sequence[str] = (),
+    faults_allowed: bool = True,
+    parent: int | None = None,
+) -> None:
+    """Serve until SIGTERM, SIGINT or, where ``parent`` is given, until that process is gone."""
+    stopping = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    config = GatewayConfig(
+        db_path=db_path,
+        api_key=api_key,
+        webhook_secrets=tuple(secrets),
+        webhook_url=webhook_url,
+        public_url=public_url,
+        faults_allowed=faults_allowed,
+    )
+    gateway = RunningGateway(config, host=host, port=port)
+    for fault in faults:
+        gateway.faults.plan_text(fault)
+    gateway.start()
+    log.info("gateway listening on %s", gateway.url)
+    # The parent is watched, not tied by PDEATHSIG: that one fires when the thread that started us
+    # ends, which a supervisor's starting thread may well do.
+    while not stopping.wait(PARENT_CHECK):
+        if parent is not None and os.getppid() != parent:
+            log.info("the parent is gone")
+            break
+    gateway.stop()
+
+
+def _arguments(argv: Sequence[str] | None) -> Namespace:
+    settings = get_settings()
+    parser = ArgumentParser(prog="python -m checkout.gateways.sandbox.server", description=__doc__)
+    parser.add_argument("--host", default=HOST)
+    parser.add_argument("--port", type=int, required=True, help="0: any free one")
+    parser.add_argument("--db", type=Path, default=settings.gateway_db)
+    parser.add_argument("--webhook-url", help="where signed events are posted; none: nowhere")
+    parser.add_argument("--public-url", help="base URL of the pages as browsers reach them")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        type=_fault_text,
+        help="operation:fail|late[:times[:seconds]]",
+    )
+    parser.add_argument(
+        "--stay", action="store_true", help="go on when the starting process is gone"
+    )
+    return parser.parse_args(argv)
+
+
+def _fault_text(text: str) -> str:
+    try:
+        Faults(allowed=True).plan_text(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+    return text
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line. Key and secrets come from the settings, so they aren't seen in ``ps``."""
+    parent = os.getppid()
+    arguments = _arguments(argv)
+    settings = get_settings()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    serve(
+        arguments.port,
+        arguments.db,
+        arguments.webhook_url,
+        settings.gateway_api_key,
+        settings.gateway_webhook_secrets,
+        public_url=arguments.public_url,
+        host=arguments.host,
+        faults=arguments.fault,
+        faults_allowed=settings.env is not Environment.PRODUCTION,
+        parent=None if arguments.stay else parent,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
