@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -210,10 +211,10 @@ def test_nothing_more_returned_gives_no_red_line() -> None:
 
 def test_impossible_source_lines_are_refused() -> None:
     for make in (
-        lambda: line("a", quantity=0),
-        lambda: line("a", payable=10_001),
-        lambda: line("a", credit=10_001),
-        lambda: line("a", credit=-1),
+        partial(line, "a", quantity=0),
+        partial(line, "a", payable=10_001),
+        partial(line, "a", credit=10_001),
+        partial(line, "a", credit=-1),
     ):
         with pytest.raises(ValueError, match="does not hold"):
             make()
