@@ -9,47 +9,46 @@ _CIRCLE = 256
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """Where a colour lies: hue on Pillow's circle of 256, strength and lightness in percent.
+    """A colour: its hue on Pillow's circle of 256, saturation and value in percent.
 
-    `lift` moves the values towards white by so many percent, `saturation` and `value` scale.
+    An object takes it in the middle; its lights and shades stay about it.
     """
 
     hue: int
-    saturation: int = 100
-    value: int = 100
-    lift: int = 0
+    saturation: int
+    value: int
 
 
 _RED, _ORANGE, _YELLOW, _GREEN, _TEAL, _BLUE, _VIOLET, _PINK = 252, 18, 32, 88, 122, 152, 188, 236
 
 # Longer words stand before the characters that they contain.
 _TONES: tuple[tuple[str, Tone], ...] = (
-    ("墨绿", Tone(100, 85, 62)), ("苔绿", Tone(62, 60, 72)), ("豆绿", Tone(80, 42, 92)),
-    ("薄荷", Tone(112, 55, 100, 20)), ("梅子青", Tone(100, 40, 90)), ("军绿", Tone(58, 60, 60)),
-    ("藏蓝", Tone(160, 90, 55)), ("藏青", Tone(160, 90, 50)), ("雾蓝", Tone(150, 48, 92)),
-    ("雾霾蓝", Tone(150, 40, 80)), ("冰川蓝", Tone(138, 50, 100, 24)), ("靛", Tone(164, 80, 66)),
-    ("天青", Tone(128, 42, 96, 14)), ("天蓝", Tone(144, 80, 100)), ("湖蓝", Tone(134, 80, 94)),
-    ("酒红", Tone(246, 90, 62)), ("砖红", Tone(6, 78, 80)), ("豆沙", Tone(250, 42, 86)),
-    ("玫", Tone(236, 80, 92)), ("樱", Tone(240, 42, 100, 22)), ("珊瑚", Tone(4, 68, 100)),
-    ("香槟", Tone(22, 34, 100, 16)), ("焦糖", Tone(16, 76, 76)), ("奶茶", Tone(18, 34, 90)),
-    ("胡桃", Tone(14, 60, 52)), ("驼", Tone(20, 50, 82)), ("卡其", Tone(26, 40, 84)),
-    ("咖", Tone(14, 60, 58)), ("棕", Tone(14, 66, 66)), ("原木", Tone(22, 50, 92)),
-    ("燕麦", Tone(24, 20, 98, 12)), ("奶白", Tone(26, 12, 100, 40)), ("米", Tone(26, 15, 100, 34)),
-    ("象牙", Tone(28, 14, 100, 40)), ("月白", Tone(150, 10, 100, 44)),
-    ("杏", Tone(20, 34, 100, 18)),
-    ("芥末", Tone(32, 80, 88)), ("金", Tone(30, 74, 96)), ("银", Tone(160, 6, 92)),
-    ("深灰", Tone(160, 8, 56)), ("浅灰", Tone(160, 6, 96, 16)), ("灰", Tone(160, 8, 78)),
-    ("白", Tone(150, 5, 100, 52)), ("黑", Tone(170, 18, 36)), ("墨", Tone(165, 24, 42)),
-    ("粉", Tone(_PINK, 60, 100, 14)), ("红", Tone(_RED, 94, 94)), ("橙", Tone(_ORANGE, 95, 100)),
-    ("橘", Tone(_ORANGE, 95, 100)), ("黄", Tone(_YELLOW, 92, 100)), ("绿", Tone(_GREEN, 76, 86)),
-    ("青", Tone(_TEAL, 60, 90)), ("蓝", Tone(_BLUE, 84, 96)), ("紫", Tone(_VIOLET, 64, 92)),
-    ("透明", Tone(140, 20, 100, 30)), ("紫泥", Tone(10, 66, 62)), ("段泥", Tone(24, 56, 88)),
-    ("朱泥", Tone(6, 86, 82)),
+    ("墨绿", Tone(100, 63, 56)), ("苔绿", Tone(62, 44, 65)), ("豆绿", Tone(80, 31, 83)),
+    ("薄荷", Tone(112, 41, 92)), ("梅子青", Tone(100, 30, 81)), ("军绿", Tone(58, 44, 54)),
+    ("藏蓝", Tone(160, 67, 50)), ("藏青", Tone(160, 67, 45)), ("雾蓝", Tone(150, 36, 83)),
+    ("雾霾蓝", Tone(150, 30, 72)), ("冰川蓝", Tone(138, 37, 93)), ("靛", Tone(164, 59, 59)),
+    ("天青", Tone(128, 31, 89)), ("天蓝", Tone(144, 59, 90)), ("湖蓝", Tone(134, 59, 85)),
+    ("酒红", Tone(246, 67, 56)), ("砖红", Tone(6, 58, 72)), ("豆沙", Tone(250, 31, 77)),
+    ("玫", Tone(236, 59, 83)), ("樱", Tone(240, 31, 93)), ("珊瑚", Tone(4, 50, 90)),
+    ("香槟", Tone(22, 25, 92)), ("焦糖", Tone(16, 56, 68)), ("奶茶", Tone(18, 25, 81)),
+    ("胡桃", Tone(14, 44, 47)), ("驼", Tone(20, 37, 74)), ("卡其", Tone(26, 30, 76)),
+    ("咖", Tone(14, 44, 52)), ("棕", Tone(14, 49, 59)), ("原木", Tone(22, 37, 83)),
+    ("燕麦", Tone(24, 15, 90)), ("奶白", Tone(26, 9, 95)), ("米", Tone(26, 11, 94)),
+    ("象牙", Tone(28, 10, 95)), ("月白", Tone(150, 7, 96)),
+    ("杏", Tone(20, 25, 92)),
+    ("芥末", Tone(32, 59, 79)), ("金", Tone(30, 55, 86)), ("银", Tone(160, 4, 83)),
+    ("深灰", Tone(160, 6, 50)), ("浅灰", Tone(160, 4, 89)), ("灰", Tone(160, 6, 70)),
+    ("白", Tone(150, 4, 96)), ("黑", Tone(170, 13, 32)), ("墨", Tone(165, 18, 38)),
+    ("粉", Tone(_PINK, 44, 92)), ("红", Tone(_RED, 70, 85)), ("橙", Tone(_ORANGE, 70, 90)),
+    ("橘", Tone(_ORANGE, 70, 90)), ("黄", Tone(_YELLOW, 68, 90)), ("绿", Tone(_GREEN, 56, 77)),
+    ("青", Tone(_TEAL, 44, 81)), ("蓝", Tone(_BLUE, 62, 86)), ("紫", Tone(_VIOLET, 47, 83)),
+    ("透明", Tone(140, 15, 94)), ("紫泥", Tone(10, 49, 56)), ("段泥", Tone(24, 41, 79)),
+    ("朱泥", Tone(6, 64, 74)),
 )  # fmt: skip
 # What a product without a colour word may turn to, so that equal objects differ in a listing.
 PALETTE = (
-    Tone(_BLUE, 84, 98), Tone(_TEAL, 66, 92), Tone(6, 70, 98), Tone(_VIOLET, 60, 96),
-    Tone(30, 80, 100), Tone(104, 56, 88), Tone(_PINK, 56, 100), Tone(140, 74, 96),
+    Tone(_BLUE, 54, 90), Tone(_TEAL, 44, 80), Tone(6, 52, 88), Tone(_VIOLET, 36, 88),
+    Tone(28, 54, 93), Tone(104, 41, 79), Tone(_PINK, 34, 92), Tone(140, 46, 88),
 )  # fmt: skip
 
 
@@ -66,19 +65,35 @@ def recoloured(image: Image.Image, tone: Tone) -> Image.Image:
     hue, saturation, value = rgb.convert("HSV").split()
     centre = _main_hue(hue, saturation, alpha)
     near = hue.point([_nearness(level, centre) for level in range(_CIRCLE)])
-    strong = saturation.point([min(255, max(0, (level - 34) * 5)) for level in range(_CIRCLE)])
-    turned = Image.merge("HSV", (
-        hue.point([(tone.hue + _offset(level, centre) // 2) % _CIRCLE for level in range(_CIRCLE)]),
-        saturation.point([min(255, level * tone.saturation // 100) for level in range(_CIRCLE)]),
-        value.point([_lifted(level * tone.value // 100, tone.lift) for level in range(_CIRCLE)]),
-    )).convert("RGB")  # fmt: skip
-    result = Image.composite(turned, rgb, ImageChops.multiply(near, strong))
+    strong = saturation.point([min(255, max(0, (level - 22) * 5)) for level in range(_CIRCLE)])
+    mask = ImageChops.multiply(near, strong)
+    where = ImageChops.multiply(mask, alpha)
+    turned = Image.merge(
+        "HSV",
+        (
+            hue.point([(tone.hue + _offset(at, centre) // 2) % _CIRCLE for at in range(_CIRCLE)]),
+            _moved(saturation, where, tone.saturation * 255 // 100, spread=60),
+            _moved(value, where, tone.value * 255 // 100, spread=85),
+        ),
+    ).convert("RGB")
+    result = Image.composite(turned, rgb, mask)
     result.putalpha(alpha)
     return result
 
 
-def _lifted(level: int, lift: int) -> int:
-    return min(255, level + (255 - level) * lift // 100)
+def _moved(channel: Image.Image, where: Image.Image, target: int, spread: int) -> Image.Image:
+    """The channel with its mean inside `where` at `target`, `spread` percent of its contrast."""
+    counts = channel.histogram(where.point([0] * 128 + [255] * 128))
+    total = sum(counts) or 1
+    mean = sum(level * count for level, count in enumerate(counts)) // total
+    most = target + min((255 - target) * 7 // 10, target // 4 + 12)
+    contrast = spread * min(target, mean)
+    return channel.point(
+        [
+            max(0, min(most, target + (level - mean) * contrast // (100 * max(mean, 1))))
+            for level in range(_CIRCLE)
+        ]
+    )
 
 
 def _offset(level: int, centre: int) -> int:

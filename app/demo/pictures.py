@@ -243,13 +243,8 @@ def _ground(tint: str, draw: int) -> Image.Image:
     breath = draw // 11 % 7 - 3
     base = tuple(max(0, min(255, part + breath)) for part in (red, green, blue))
     ground = Image.new("RGB", (SIDE, SIDE), base)
-    light = (
-        Image.radial_gradient("L")
-        .resize((SIDE * 2, SIDE * 2))
-        .crop((SIDE // 2, SIDE // 2 + 70, SIDE // 2 + SIDE, SIDE // 2 + 70 + SIDE))
-    )
-    glow = light.point([max(0, 44 - level // 3) for level in range(256)])
-    ground.paste((255, 255, 255), mask=glow)
+    light = Image.linear_gradient("L").resize((SIDE, SIDE))
+    ground.paste((255, 255, 255), mask=light.point([(255 - at) * 48 // 255 for at in range(256)]))
     return ground.convert("RGBA")
 
 
@@ -296,5 +291,5 @@ def _save(image: Image.Image, out: Path) -> None:
     """Writes beside and renames, so that a reader never sees half a picture."""
     out.parent.mkdir(parents=True, exist_ok=True)
     beside = out.with_name(f".{out.name}.part")
-    image.save(beside, "WEBP", quality=84, method=4)
+    image.save(beside, "WEBP", quality=90, method=4)
     beside.replace(out)
