@@ -166,6 +166,9 @@ class StripeGateway:
     def _verify(self, raw_body: bytes, header: str | None) -> None:
         if not header:
             raise WebhookRefused("signature_missing", "no Stripe-Signature header")
+        if not header.isascii():
+            # Stripe's own check fails on these with a TypeError instead of a refusal.
+            raise WebhookRefused("signature_invalid", "the signature is not ASCII")
         try:
             body = raw_body.decode()
         except UnicodeDecodeError as error:

@@ -13,7 +13,7 @@ Tree = dict[str, Union[str, "Tree"]]
 
 _NAME = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
 _PART = re.compile(r"\[([^\[\]]*)\]")
-_INTEGER = re.compile(r"^-?\d{1,18}$")
+_INTEGER = re.compile(r"^-?[0-9]{1,18}$")
 MOST_PAIRS = 500
 DEEPEST = 5
 METADATA_KEYS, METADATA_NAME, METADATA_VALUE = 50, 40, 500

@@ -96,17 +96,17 @@ def stored_answer(connection: Connection, key: str | None, print_: str) -> Answe
 def keep_answer(
     connection: Connection, key: str | None, print_: str, answer: Answer, *, now: float
 ) -> None:
-    if key is not None:
-        connection.execute(
-            insert(ANSWERS).values(
-                key=key,
-                fingerprint=print_,
-                status=answer.status,
-                body=answer.body,
-                request_id=answer.request_id,
-                created=int(now),
-            )
-        )
+    if key is None:
+        return
+    row = {
+        "key": key,
+        "fingerprint": print_,
+        "status": answer.status,
+        "body": answer.body,
+        "request_id": answer.request_id,
+        "created": int(now),
+    }
+    connection.execute(insert(ANSWERS), row)
 
 
 def forget_answers(connection: Connection, *, before: float) -> None:

@@ -19,7 +19,7 @@ from checkout.gateways.sandbox.work import Work
 from kernel.clock import real_now
 from kernel.ids import public_id
 
-_CVC = re.compile(r"^\d{3,4}$")
+_CVC = re.compile(r"^[0-9]{3,4}$")
 # Stripe's own tokens expire a year ahead; so do ours, and nobody has to renew them.
 YEARS_AHEAD = 1
 

@@ -40,7 +40,7 @@ from kernel.money import format_yuan
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
-_EXPIRY = re.compile(r"^\s*(\d{1,2})\s*/?\s*(\d{2}|\d{4})\s*$")
+_EXPIRY = re.compile(r"^\s*([0-9]{1,2})\s*/?\s*([0-9]{2}|[0-9]{4})\s*$")
 FIELD_OF_PARAM = {"number": "number", "exp_month": "expiry", "exp_year": "expiry", "cvc": "cvc"}
 PAID = (Status.SUCCEEDED, Status.REQUIRES_CAPTURE)
 EXPIRY_YEARS_AHEAD = 2

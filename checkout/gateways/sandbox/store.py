@@ -8,7 +8,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
@@ -84,10 +93,21 @@ def _engine(path: Path, *, begin: str, size: int) -> Engine:
     return engine
 
 
+# Built once: a statement with its values inside would be compiled anew for each row.
+_SELECTS = {
+    kind: select(table).where(table.c.id == bindparam("wanted"))
+    for kind, table in records.TABLES.items()
+}
+_INSERTS = {kind: insert(table) for kind, table in records.TABLES.items()}
+_UPDATES = {
+    kind: update(table).where(table.c.id == bindparam("wanted"))
+    for kind, table in records.TABLES.items()
+}
+
+
 def find(connection: Connection, kind: type[R], record_id: str | None) -> R | None:
     """The record of that id, or None."""
-    table = records.TABLES[kind]
-    row = connection.execute(select(table).where(table.c.id == record_id)).mappings().first()
+    row = connection.execute(_SELECTS[kind], {"wanted": record_id}).mappings().first()
     return None if row is None else load(kind, row)
 
 
@@ -97,11 +117,9 @@ def load(kind: type[R], row: Any) -> R:
 
 
 def add(connection: Connection, record: records.Record) -> None:
-    connection.execute(insert(records.TABLES[type(record)]).values(records.columns_of(record)))
+    connection.execute(_INSERTS[type(record)], records.columns_of(record))
 
 
 def save(connection: Connection, record: records.Record) -> None:
-    table = records.TABLES[type(record)]
-    connection.execute(
-        update(table).where(table.c.id == record.id).values(records.columns_of(record))
-    )
+    values = records.columns_of(record) | {"wanted": record.id}
+    connection.execute(_UPDATES[type(record)], values)

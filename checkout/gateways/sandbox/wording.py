@@ -69,7 +69,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "cvc_hint": "3 digits on the back",
         "pay": "Pay",
         "paying": "Paying…",
-        "promise": "Your card number goes to the gateway only; the shop never sees it.",
+        "promise": "The shop never sees your card number.",
         "bad_number": "The card number is not right. Please check it.",
         "bad_expiry": "Give the expiry as month/year; it must not have passed.",
         "bad_cvc": "The security code has 3 or 4 digits.",

@@ -49,8 +49,6 @@ class Work:
         )
         add(self.connection, event)
         if self.config.webhook_url:
-            self.connection.execute(
-                insert(records.DELIVERIES).values(
-                    event_id=event.id, state="pending", tries=0, first_at=now, next_at=now
-                )
-            )
+            row = {"event_id": event.id, "state": "pending", "tries": 0}
+            row |= {"first_at": now, "next_at": now}
+            self.connection.execute(insert(records.DELIVERIES), row)
