@@ -1,0 +1,137 @@
+"""What is not the API: health, documents, built pages, pictures, and the way to the gateway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import requests
+from flask import Blueprint, Flask, Response, jsonify, render_template, request, send_from_directory
+
+from app.demo.logins import DEMO_LOGINS
+from app.health import readiness
+from kernel.errors import PROBLEMS, NotFound, ServiceUnavailable
+from kernel.settings import Environment, GatewayKind, get_settings
+from kernel.web import API
+
+pages = Blueprint("pages", __name__, template_folder="templates")
+
+_DIST = Path(__file__).resolve().parent.parent / "frontend" / "dist"
+_YEAR = 31_536_000
+_CONSOLES = ("seller", "enterprise", "bank", "operator")
+_HOP_HEADERS = frozenset(
+    {"connection", "keep-alive", "transfer-encoding", "content-encoding", "content-length",
+     "host", "te", "trailer", "upgrade", "proxy-authorization", "proxy-authenticate", "cookie"}
+)
+_gateway = requests.Session()
+_gateway.trust_env = False
+
+
+@pages.get("/healthz")
+def healthz() -> Response:
+    """The process answers."""
+    return jsonify(status="ok")
+
+
+@pages.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """Each part this process needs; 503 while one of them is missing."""
+    parts = readiness()
+    ready = all(part["ready"] for part in parts.values())
+    return jsonify(status="ready" if ready else "not ready", parts=parts), 200 if ready else 503
+
+
+@pages.get("/api/docs")
+def api_docs() -> str:
+    """The API for people: every call, and every error code there is."""
+    problems = sorted(PROBLEMS.values(), key=lambda kind: (kind.status, kind.code))
+    return render_template("api_docs.html", problems=problems, api=API)
+
+
+@pages.get(f"{API}/demo")
+def demo_logins() -> Response:
+    """The demo world's logins; 404 anywhere else."""
+    if get_settings().env is not Environment.DEMO:
+        raise NotFound
+    logins = [{"login": entry.login, "title": entry.title} for entry in DEMO_LOGINS]
+    return jsonify(logins=logins, password=get_settings().demo_password)
+
+
+@pages.get("/media/<path:name>")
+def media(name: str) -> Response:
+    """Product pictures. Names carry a hash of their content, so they may be kept for long."""
+    return send_from_directory(get_settings().media_dir, name, max_age=_YEAR)
+
+
+@pages.route("/gateway/<path:path>", methods=["GET", "POST", "DELETE"])
+def gateway_proxy(path: str) -> Response:
+    """Pass through to the sandbox gateway, a process of its own (Domain rule 29)."""
+    settings = get_settings()
+    if settings.gateway is not GatewayKind.SANDBOX:
+        raise NotFound
+    headers = {k: v for k, v in request.headers if k.lower() not in _HOP_HEADERS}
+    headers["X-Forwarded-Prefix"] = "/gateway"
+    headers["X-Forwarded-Host"] = request.host
+    headers["X-Forwarded-Proto"] = request.scheme
+    try:
+        answer = _gateway.request(
+            request.method,
+            f"{settings.gateway_url}/{path}",
+            params=request.query_string,
+            data=request.get_data(),
+            headers=headers,
+            timeout=(2, 30),
+            allow_redirects=False,
+        )
+    except requests.RequestException:
+        raise ServiceUnavailable("银行卡网关暂时不可用", retry_after=2) from None
+    kept = [(k, v) for k, v in answer.headers.items() if k.lower() not in _HOP_HEADERS]
+    return Response(answer.content, status=answer.status_code, headers=kept)
+
+
+def _page(folder: str) -> Response:
+    index = _DIST / folder / "index.html"
+    if not index.is_file():
+        raise NotFound("页面还没有构建：运行 make up")
+    response = send_from_directory(_DIST / folder, "index.html", max_age=0)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+@pages.get("/console-assets/<path:name>")
+def console_asset(name: str) -> Response:
+    return send_from_directory(_DIST / "console", name, max_age=_YEAR)
+
+
+def console(**_rest: str) -> Response:
+    """One application serves the four consoles; its router reads the path."""
+    return _page("console")
+
+
+@pages.get("/", defaults={"path": ""})
+@pages.get("/<path:path>")
+def mall(path: str) -> Response:
+    """The mall: files as they are, every other path is the application's own."""
+    if path.startswith(("api/", "gateway/")):
+        raise NotFound
+    if path and (_DIST / "mall" / path).is_file():
+        long_lived = path.startswith("assets/")
+        return send_from_directory(_DIST / "mall", path, max_age=_YEAR if long_lived else 0)
+    if path.startswith("assets/"):
+        raise NotFound
+    return _page("mall")
+
+
+def init_pages(app: Flask) -> None:
+    for name in _CONSOLES:
+        pages_rule = {"endpoint": "pages.console", "view_func": console, "methods": ["GET"]}
+        app.add_url_rule(f"/{name}", **pages_rule)  # type: ignore[arg-type]
+        app.add_url_rule(f"/{name}/<path:rest>", **pages_rule)  # type: ignore[arg-type]
+    app.register_blueprint(pages)
+
+
+def openapi(app: Flask) -> dict[str, Any]:
+    """The API's own document, as the client types are made from."""
+    answer = app.test_client().get(f"{API}/openapi.json")
+    return dict(orjson.loads(answer.data))

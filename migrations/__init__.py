@@ -1,0 +1,1 @@
+"""Alembic migrations: tables, then what only SQL can say (triggers, auditors' views)."""
