@@ -1,0 +1,1 @@
+"""Engines that hold the index, behind one interface."""

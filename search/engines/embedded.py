@@ -1,0 +1,422 @@
+"""The engine in the process: a tantivy index on disk, many readers, one writer.
+
+Readers look at two file stamps before each search and reopen when the index was committed to
+or swapped. The writer is whichever process holds the lock of the folder (the worker); every
+write is committed before it returns.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tantivy
+
+from search.engines.base import (
+    AllOf,
+    AnyOf,
+    AnyValue,
+    Between,
+    Candidate,
+    Clause,
+    EngineQuery,
+    EngineResult,
+    Facet,
+    Hit,
+    NoneOf,
+    NumberField,
+    ProductChange,
+    RangesFacet,
+    RebuildState,
+    Sort,
+    TermsFacet,
+    TokenField,
+    WriteReport,
+)
+from search.engines.generations import GenerationStore
+from search.engines.tantivy_schema import (
+    SALES,
+    SOURCE,
+    TOMBSTONE,
+    VERSION,
+    compile_clause,
+    compile_scored,
+    listing_document,
+    open_index,
+    split_source,
+    tombstone_document,
+)
+
+_WRITER_HEAP = 100_000_000
+# Each segment reports this many values of a facet; fewer would make counts approximate.
+_SEGMENT_VALUES = 1_000_000
+_PRODUCT = NumberField.PRODUCT.value
+_IS_TOMBSTONE = AnyValue(NumberField.TOMBSTONE, (1,))
+# Of the listings of a product exactly one has rank 0, and all have the same version.
+_SPEAKS_FOR_PRODUCT = AnyOf((AnyValue(NumberField.RANK, (0,)), _IS_TOMBSTONE))
+_REOPEN_TRIES = 5
+
+
+class EmbeddedView:
+    """One committed state of the index."""
+
+    def __init__(self, searcher: tantivy.Searcher, generation: str) -> None:
+        # The stubs know neither a result's count nor that these columns hold whole numbers.
+        self._searcher: Any = searcher
+        self._generation = generation
+        self._tombstones: int = self._searcher.doc_freq(TOMBSTONE, 1)
+
+    @property
+    def generation(self) -> str:
+        """The name of the generation that this state belongs to."""
+        return self._generation
+
+    @property
+    def size(self) -> int:
+        """Number of listings."""
+        documents: int = self._searcher.num_docs
+        return documents - self._tombstones
+
+    def search(self, query: EngineQuery) -> EngineResult:
+        """Hits in order, the exact total and the facet counts of one query."""
+        hits, total = self._hits(query)
+        grouped: dict[Clause, list[Facet]] = {}
+        for facet in query.facets:
+            grouped.setdefault(facet.where, []).append(facet)
+        counts: dict[str, tuple[tuple[int, int], ...]] = {}
+        for where, facets in grouped.items():
+            counts.update(self._count_facets(where, facets))
+        return EngineResult(hits=hits, total=total, facets=counts)
+
+    def count(self, where: Clause) -> int:
+        """The exact number of listings that match."""
+        found = self._searcher.search(compile_clause(self._living(where)), limit=1, count=True)
+        return int(found.count)
+
+    def frequencies(self, field: TokenField, tokens: Sequence[str]) -> list[int]:
+        """In how many documents each token stands (deleted ones may still be counted)."""
+        return [self._searcher.doc_freq(field.value, token) for token in tokens]
+
+    def candidates(self, hits: Sequence[Hit]) -> list[Candidate]:
+        """Texts and numbers of hits of this view, in their order."""
+        addresses = [hit.address for hit in hits]
+        if not addresses:
+            return []
+        sales = self._searcher.fast_field_values(SALES, addresses)
+        stocks = self._searcher.fast_field_values(NumberField.IN_STOCK.value, addresses)
+        found = []
+        for address, sold, stock in zip(addresses, sales, stocks, strict=True):
+            title, extra = split_source(self._searcher.doc(address).get_first(SOURCE))
+            found.append(Candidate(title=title, extra=extra, sales=sold, in_stock=stock == 1))
+        return found
+
+    def versions(self, product_ids: Sequence[int]) -> dict[int, int]:
+        """The version held of each product, tombstones included; absent ones are left out."""
+        if not product_ids or not self._searcher.num_docs:
+            return {}
+        wanted = AllOf((AnyValue(NumberField.PRODUCT, tuple(product_ids)), _SPEAKS_FOR_PRODUCT))
+        found = self._searcher.search(
+            compile_clause(wanted), limit=len(product_ids), count=False, order_by_field=VERSION
+        )
+        if not found.hits:
+            return {}
+        addresses = [address for _, address in found.hits]
+        products = self._searcher.fast_field_values(_PRODUCT, addresses)
+        return {
+            product: version for product, (version, _) in zip(products, found.hits, strict=True)
+        }
+
+    def _living(self, where: Clause) -> Clause:
+        return AllOf((where, NoneOf((_IS_TOMBSTONE,)))) if self._tombstones else where
+
+    def _hits(self, query: EngineQuery) -> tuple[tuple[Hit, ...], int]:
+        where = self._living(query.where)
+        # Tantivy refuses a limit of 0; a query for counts alone asks for one and drops it.
+        limit = max(query.limit, 1)
+        if query.sort is None:
+            compiled = (
+                compile_scored(where, query.scores) if query.scores else compile_clause(where)
+            )
+            found = self._searcher.search(compiled, limit=limit, count=query.count)
+            total = int(found.count) if query.count else 0
+        else:
+            found, total = self._sorted(where, query.sort, limit=limit, count=query.count)
+        return self._read_hits(found.hits[: query.limit], scored=query.sort is None), total
+
+    def _sorted(self, where: Clause, sort: Sort, *, limit: int, count: bool) -> tuple[Any, int]:
+        """One page of a sorted list; the total is of the whole list, not of what is left."""
+        page, total = where, 0
+        if sort.after is not None:
+            if count:
+                total = self.count(where)
+            rest = (
+                Between(sort.field, high=sort.after - 1)
+                if sort.descending
+                else Between(sort.field, low=sort.after + 1)
+            )
+            page = AllOf((where, rest))
+        found = self._searcher.search(
+            compile_clause(page),
+            limit=limit,
+            count=count and sort.after is None,
+            order_by_field=sort.field.value,
+            order=tantivy.Order.Desc if sort.descending else tantivy.Order.Asc,
+        )
+        return found, total if sort.after is not None or not count else int(found.count)
+
+    def _read_hits(self, found: Sequence[tuple[Any, Any]], *, scored: bool) -> tuple[Hit, ...]:
+        if not found:
+            return ()
+        addresses = [address for _, address in found]
+        products = self._searcher.fast_field_values(_PRODUCT, addresses)
+        merchants = self._searcher.fast_field_values(NumberField.MERCHANT.value, addresses)
+        return tuple(
+            Hit(
+                product_id=product,
+                merchant_id=merchant,
+                score=float(value) if scored else 0.0,
+                position=0 if scored else int(value),
+                address=address,
+            )
+            for (value, address), product, merchant in zip(found, products, merchants, strict=True)
+        )
+
+    def _count_facets(
+        self, where: Clause, facets: Sequence[Facet]
+    ) -> dict[str, tuple[tuple[int, int], ...]]:
+        """All facets with the same filter in one pass."""
+        wanted = {facet.name: _aggregation(facet) for facet in facets}
+        found = self._searcher.aggregate(compile_clause(self._living(where)), wanted)
+        return {
+            facet.name: tuple(
+                (int(bucket["key"]), bucket["doc_count"])
+                for bucket in found[facet.name]["buckets"]
+                if bucket["doc_count"]
+            )
+            for facet in facets
+        }
+
+
+def _aggregation(facet: Facet) -> dict[str, Any]:
+    if isinstance(facet, TermsFacet):
+        return {
+            "terms": {
+                "field": facet.field.value,
+                "size": facet.size,
+                "segment_size": max(_SEGMENT_VALUES, facet.size),
+            }
+        }
+    return _range_aggregation(facet)
+
+
+def _range_aggregation(facet: RangesFacet) -> dict[str, Any]:
+    ranges = []
+    for number, (low, high) in enumerate(facet.ranges):
+        # Whole fen below 2^53 are exact as the floating numbers that the aggregation takes.
+        bounds: dict[str, Any] = {"key": str(number)}
+        if low is not None:
+            bounds["from"] = float(low)
+        if high is not None:
+            bounds["to"] = float(high)
+        ranges.append(bounds)
+    return {"range": {"field": facet.field.value, "ranges": ranges}}
+
+
+class _Target:
+    """A generation that is open for writing."""
+
+    def __init__(self, store: GenerationStore, generation: str) -> None:
+        self.generation = generation
+        self._index = open_index(store.path(generation))
+        # One thread: the machine's other cores belong to the shop, and one thread makes
+        # fewer segments.
+        self._writer = self._index.writer(_WRITER_HEAP, 1)
+
+    def write(self, changes: Sequence[ProductChange]) -> WriteReport:
+        """Replace the listings of each product unless a newer version is held; commit."""
+        newest: dict[int, ProductChange] = {}
+        for change in changes:
+            known = newest.get(change.product_id)
+            if known is None or change.version >= known.version:
+                newest[change.product_id] = change
+        self._index.reload()
+        view = EmbeddedView(self._index.searcher(), self.generation)
+        held = view.versions(list(newest))
+        fresh = [
+            change
+            for product_id, change in newest.items()
+            if held.get(product_id, -1) <= change.version
+        ]
+        try:
+            self._replace(fresh, known=[c.product_id for c in fresh if c.product_id in held])
+        except BaseException:
+            self._writer.rollback()
+            raise
+        self._writer.commit()
+        return WriteReport(written=len(fresh), stale=len(newest) - len(fresh))
+
+    def _replace(self, changes: Sequence[ProductChange], *, known: Sequence[int]) -> None:
+        if known:
+            # Deleting by term takes a whole number as a signed one and so finds nothing.
+            self._writer.delete_documents_by_query(
+                compile_clause(AnyValue(NumberField.PRODUCT, tuple(known)))
+            )
+        for change in changes:
+            for listing in change.listings:
+                self._writer.add_document(listing_document(listing))
+            if not change.listings:
+                self._writer.add_document(tombstone_document(change))
+
+    def close(self) -> None:
+        """Let merges end and release the writer."""
+        self._writer.wait_merging_threads()
+
+
+class EmbeddedEngine:
+    """A ``SearchEngine`` in a folder of this machine.
+
+    Any process may read. The first write takes the folder's lock and keeps it until
+    ``close``; a second process that writes gets ``IndexBusy``.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._store = GenerationStore(root)
+        self._reading = threading.Lock()
+        self._writing = threading.RLock()
+        self._index: tantivy.Index | None = None
+        self._view: EmbeddedView | None = None
+        self._stamps: tuple[object, object] = (object(), object())
+        self._live: _Target | None = None
+        self._built: _Target | None = None
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def view(self) -> EmbeddedView:
+        """The newest committed state, reopened only when something changed on disk."""
+        with self._reading:
+            for _ in range(_REOPEN_TRIES):
+                try:
+                    return self._current_view()
+                except (ValueError, OSError):
+                    # A generation was removed between reading the pointer and opening it.
+                    self._stamps = (object(), object())
+            return self._current_view()
+
+    def _current_view(self) -> EmbeddedView:
+        pointer = self._store.pointer_stamp()
+        generation = self._view.generation if self._view is not None else ""
+        if self._view is None or pointer != self._stamps[0]:
+            generation = self._store.live() or ""
+            path = self._store.path(generation) if generation else None
+            self._index = open_index(path)
+            self._view = None
+        commit = self._store.commit_stamp(generation) if generation else None
+        if self._view is None or commit != self._stamps[1]:
+            assert self._index is not None
+            self._index.reload()
+            self._view = EmbeddedView(self._index.searcher(), generation)
+        self._stamps = (pointer, commit)
+        return self._view
+
+    # --- writing ---------------------------------------------------------------------------
+
+    def write(self, changes: Sequence[ProductChange]) -> WriteReport:
+        """Write to the live generation and to the one being built, if any; durable on return.
+
+        Raises:
+            IndexBusy: another process is the writer.
+        """
+        with self._writing:
+            self._open_targets()
+            assert self._live is not None
+            report = self._live.write(changes)
+            if self._built is not None:
+                self._built.write(changes)
+            return report
+
+    def begin_rebuild(self, *, fingerprint: str) -> RebuildState:
+        """Start a generation beside the live one, or continue one with the same fingerprint."""
+        with self._writing:
+            self._open_targets()
+            state = self._store.building()
+            if state is not None and state.fingerprint == fingerprint and self._built is not None:
+                return state
+            self.abandon_rebuild()
+            state = RebuildState(self._store.create(), fingerprint, last_id=0, written=0)
+            self._built = _Target(self._store, state.generation)
+            self._store.remember_building(state)
+            return state
+
+    def write_rebuild(self, changes: Sequence[ProductChange], *, last_id: int) -> WriteReport:
+        """Write a batch to the generation being built and remember how far it came.
+
+        Raises:
+            LookupError: no rebuild is under way.
+        """
+        with self._writing:
+            self._open_targets()
+            state = self._store.building()
+            if state is None or self._built is None:
+                raise LookupError("no rebuild is under way")
+            report = self._built.write(changes)
+            self._store.remember_building(
+                replace(state, last_id=last_id, written=state.written + report.written)
+            )
+            return report
+
+    def rebuild_state(self) -> RebuildState | None:
+        """How far the rebuild under way has come; any process may ask."""
+        return self._store.building()
+
+    def swap(self) -> str:
+        """Publish the built generation; the one before it is kept for readers still in it.
+
+        Raises:
+            LookupError: no rebuild is under way.
+        """
+        with self._writing:
+            self._open_targets()
+            if self._built is None or self._live is None:
+                raise LookupError("no rebuild is under way")
+            before, self._live, self._built = self._live, self._built, None
+            self._store.publish(self._live.generation)
+            before.close()
+            self._store.sweep(keep={before.generation, self._live.generation})
+            return self._live.generation
+
+    def abandon_rebuild(self) -> None:
+        """Throw the generation being built away."""
+        with self._writing:
+            self._open_targets()
+            self._store.forget_building()
+            if self._built is not None:
+                self._built.close()
+                self._built = None
+            keep = {self._live.generation} if self._live is not None else set()
+            self._store.sweep(keep=keep)
+
+    def close(self) -> None:
+        """Close writers and let another process write."""
+        with self._writing:
+            for target in (self._live, self._built):
+                if target is not None:
+                    target.close()
+            self._live = self._built = None
+            self._store.unlock()
+
+    def _open_targets(self) -> None:
+        """Take the lock; open the live generation (or found it) and an unfinished one."""
+        if self._live is not None:
+            return
+        self._store.lock()
+        generation = self._store.live()
+        if generation is None:
+            generation = self._store.create()
+            self._live = _Target(self._store, generation)
+            self._store.publish(generation)
+        else:
+            self._live = _Target(self._store, generation)
+        state = self._store.building()
+        if state is not None:
+            self._built = _Target(self._store, state.generation)

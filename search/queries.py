@@ -1,0 +1,208 @@
+"""From words to a match set and an order (Domain rule 30b); knows no database.
+
+The match set says what belongs to the answer: total, facets and paging are over it. It is
+chosen once, from the text and the goods that the person may see, before any facet is chosen,
+and is kept in the cursor. The order is another matter: the engine scores the match set, and
+the second stage re-orders the first few hundred.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import pairwise
+
+from search import ranking
+from search.engines.base import (
+    AllOf,
+    AnyOf,
+    Clause,
+    EngineQuery,
+    EngineView,
+    Facet,
+    Hit,
+    Nothing,
+    ScoredToken,
+    Token,
+    TokenField,
+)
+from search.tokens import SUFFIX_MARK, LatinRun, QueryTokens
+from search.weights import Weights
+
+LIST_END = 1_000
+# A spelling this long is hardly ever a Latin word by chance; a shorter one (``pc``, ``bb``) is
+# read as pinyin only where it is rare as Latin.
+_SPELLING_LENGTH = 4
+_RARE_SHARE = 0.0005
+_RARE_COUNT = 3
+
+
+class MatchKind(StrEnum):
+    """Which match set answers a query, from the strictest to the loosest."""
+
+    ALL_WORDS = "all"
+    HALF_OF_CHARACTERS = "half"
+    SOME_CHARACTERS = "some"
+
+
+@dataclass(frozen=True, slots=True)
+class TextPlan:
+    """What a query was taken to mean; kept in the cursor, so that pages agree.
+
+    ``spelt`` are the Latin runs that may also be pinyin or initials.
+    """
+
+    kind: MatchKind
+    spelt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RankedList:
+    """The head of a relevance list (at most ``LIST_END``), the exact total, the facets."""
+
+    hits: tuple[Hit, ...]
+    total: int
+    facets: dict[str, tuple[tuple[int, int], ...]]
+
+
+def plan_text(
+    view: EngineView, query: QueryTokens, *, visible: Clause, weights: Weights
+) -> TextPlan:
+    """All words, where that finds enough among what the person may see; else half.
+
+    Whether half finds anything is not asked here: the search itself will tell, and
+    ``loosen`` is for when it found nothing.
+    """
+    plan = TextPlan(MatchKind.ALL_WORDS, _spelt_runs(view, query.latin))
+    found = view.count(AllOf((visible, match_clause(query, plan)))) if query.units else 0
+    if found >= weights.strict_enough:
+        return plan
+    return replace(plan, kind=MatchKind.HALF_OF_CHARACTERS)
+
+
+def loosen(
+    view: EngineView, query: QueryTokens, plan: TextPlan, *, visible: Clause
+) -> TextPlan | None:
+    """The looser plan, where half of the characters find nothing that the person may see.
+
+    None where the plan stands: a facet that leaves nothing over is the person's own choice.
+    """
+    if plan.kind is not MatchKind.HALF_OF_CHARACTERS or not query.units:
+        return None
+    if view.count(AllOf((visible, match_clause(query, plan)))):
+        return None
+    return replace(plan, kind=MatchKind.SOME_CHARACTERS)
+
+
+def _spelt_runs(view: EngineView, runs: Iterable[LatinRun]) -> tuple[str, ...]:
+    texts = list(dict.fromkeys(run.text for run in runs if len(run.text) > 1))
+    rare = max(_RARE_COUNT, int(view.size * _RARE_SHARE))
+    counts = view.frequencies(TokenField.CHARS, texts)
+    return tuple(
+        text
+        for text, count in zip(texts, counts, strict=True)
+        if len(text) >= _SPELLING_LENGTH or count <= rare
+    )
+
+
+def match_clause(query: QueryTokens, plan: TextPlan) -> Clause:
+    """The match set as a filter. A query without any letter or digit matches nothing."""
+    if not query.units:
+        return Nothing()
+    runs = {run.text: run for run in query.latin}
+    if plan.kind is MatchKind.ALL_WORDS:
+        return AllOf(tuple(_word_clause(units, runs, plan) for units in query.segments))
+    clauses = tuple(_unit_clause(unit, runs, plan) for unit in query.units)
+    return AnyOf(clauses, minimum=_required(len(clauses), plan.kind))
+
+
+def _required(units: int, kind: MatchKind) -> int:
+    """How many of the units a listing must have.
+
+    One character of two is as good as none (头 of 枕头), so half is never fewer than two.
+    """
+    if kind is MatchKind.HALF_OF_CHARACTERS:
+        return max((units + 1) // 2, min(units, 2))
+    return max(units // 3, 1)
+
+
+def _word_clause(units: tuple[str, ...], runs: dict[str, LatinRun], plan: TextPlan) -> Clause:
+    """A dictionary word, or its characters side by side where the dictionary cut otherwise."""
+    if len(units) == 1:
+        return _unit_clause(units[0], runs, plan)
+    pairs = tuple(Token(TokenField.GRAMS, left + right) for left, right in pairwise(units))
+    return AnyOf((Token(TokenField.WORDS, "".join(units)), AllOf(pairs)))
+
+
+def _unit_clause(unit: str, runs: dict[str, LatinRun], plan: TextPlan) -> Clause:
+    plain = Token(TokenField.CHARS, unit)
+    run = runs.get(unit)
+    spellings = _spellings(run, plan) if run is not None else ()
+    if not spellings:
+        return plain
+    return AnyOf((plain, *(Token(TokenField.PINYIN, spelling) for spelling in spellings)))
+
+
+def _spellings(run: LatinRun, plan: TextPlan) -> tuple[str, ...]:
+    """What a Latin run may stand for in the pinyin field; beside Han it may be half a word."""
+    found = []
+    if run.text in plan.spelt:
+        found.append(run.text)
+    if run.after_han:
+        found.append(SUFFIX_MARK + run.text)
+    if run.before_han:
+        found.append(run.text + SUFFIX_MARK)
+    return tuple(found)
+
+
+def score_tokens(query: QueryTokens, plan: TextPlan, weights: Weights) -> tuple[ScoredToken, ...]:
+    """What the engine's score is the sum of: characters, and less of pairs, words, pinyin."""
+    boosts = weights.first_stage
+    scored = [ScoredToken(TokenField.CHARS, unit, boosts[TokenField.CHARS]) for unit in query.units]
+    scored += [
+        ScoredToken(TokenField.GRAMS, gram, boosts[TokenField.GRAMS]) for gram in query.grams
+    ]
+    scored += [
+        ScoredToken(TokenField.WORDS, word, boosts[TokenField.WORDS]) for word in query.words
+    ]
+    scored += [
+        ScoredToken(TokenField.PINYIN, spelling, boosts[TokenField.PINYIN])
+        for run in query.latin
+        for spelling in _spellings(run, plan)
+    ]
+    return tuple(scored)
+
+
+def rank_matches(
+    view: EngineView,
+    query: QueryTokens,
+    plan: TextPlan,
+    *,
+    where: Clause,
+    facets: tuple[Facet, ...] = (),
+    weights: Weights,
+) -> RankedList:
+    """The relevance list over the match set within ``where``.
+
+    The first ``weights.candidates`` are in the order of the second stage, the rest in the
+    engine's.
+    """
+    found = view.search(
+        EngineQuery(
+            where=AllOf((where, match_clause(query, plan))),
+            scores=score_tokens(query, plan, weights),
+            limit=LIST_END,
+            facets=facets,
+        )
+    )
+    head, rest = found.hits[: weights.candidates], found.hits[weights.candidates :]
+    order = ranking.order(
+        ranking.weigh_query(query, view),
+        view.candidates(head),
+        [hit.score for hit in head],
+        weights.second_stage,
+    )
+    return RankedList(
+        hits=tuple(head[position] for position in order) + rest,
+        total=found.total,
+        facets=dict(found.facets),
+    )

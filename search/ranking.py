@@ -1,0 +1,148 @@
+"""The second stage: re-orders the engine's first candidates by a closer look (Domain rule 30b).
+
+Pure and the same for every engine. Each candidate gets a handful of features between 0 and 1;
+their weighted sum is its rank. The weights stand in ``weights.json`` and are found by folds
+over labelled queries, never by hand in code.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from search.engines.base import Candidate, EngineView, TokenField
+from search.tokens import QueryTokens, is_han
+
+FEATURES = (
+    "chars",  # rarity-weighted share of the query's units that the title has
+    "grams",  # the same of its pairs of neighbouring units
+    "words",  # the same of its dictionary words
+    "latin",  # share of its Latin and number units: models, sizes
+    "head",  # its last word, in Chinese the thing itself
+    "close",  # how densely the found units stand together
+    "exact",  # the whole query stands in the title in one piece
+    "engine",  # the engine's own score beside the best one's
+    "brief",  # short titles say more plainly what they sell
+    "extra",  # share of the units that only brand, category or keywords have
+    "sales",  # with saturation, so that a best-seller cannot outshout the text
+    "stock",  # can be bought now
+)
+
+_NO_UNITS: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RankedQuery:
+    """A query with the rarity of each of its tokens, as the index of the moment has it."""
+
+    units: Mapping[str, float]
+    grams: Mapping[str, float]
+    words: Mapping[str, float]
+    latin: frozenset[str]
+    head: str
+    joined: str
+
+
+def weigh_query(query: QueryTokens, view: EngineView) -> RankedQuery:
+    """Ask the index how rare each token is; rare tokens say more about what is meant."""
+    last = query.segments[-1] if query.segments else ()
+    return RankedQuery(
+        units=_rarities(view, TokenField.CHARS, query.units),
+        grams=_rarities(view, TokenField.GRAMS, query.grams),
+        words=_rarities(view, TokenField.WORDS, query.words),
+        latin=frozenset(unit for unit in query.units if not is_han(unit)),
+        head="".join(last),
+        joined="".join(query.units),
+    )
+
+
+def _rarities(view: EngineView, field: TokenField, tokens: Sequence[str]) -> dict[str, float]:
+    size = view.size
+    counts = view.frequencies(field, tokens)
+    return {
+        token: math.log1p(size / (count + 1)) for token, count in zip(tokens, counts, strict=True)
+    }
+
+
+def features(query: RankedQuery, candidate: Candidate, *, engine_share: float) -> tuple[float, ...]:
+    """The features of one candidate, in the order of ``FEATURES``, each from 0 to 1."""
+    title = candidate.title.split(" ")
+    joined = "".join(title)
+    found = query.units.keys() & set(title)
+    in_extra = (
+        (query.units.keys() - found) & set(candidate.extra.split(" "))
+        if candidate.extra
+        else _NO_UNITS
+    )
+    latin = query.latin
+    return (
+        _share(query.units, found),
+        _share_inside(query.grams, joined),
+        _share_inside(query.words, joined),
+        len(latin & found) / len(latin) if latin else 0.0,
+        1.0 if query.head and query.head in joined else 0.0,
+        _closeness(title, found, len(query.units)),
+        1.0 if query.joined in joined else 0.0,
+        engine_share,
+        1.0 / (1.0 + len(title) / 40.0),
+        _share(query.units, in_extra) if in_extra else 0.0,
+        candidate.sales / (candidate.sales + 200.0) if candidate.sales > 0 else 0.0,
+        1.0 if candidate.in_stock else 0.0,
+    )
+
+
+def _share(rarities: Mapping[str, float], found: AbstractSet[str]) -> float:
+    total = sum(rarities.values())
+    return sum(rarities[token] for token in found) / total if total else 0.0
+
+
+def _share_inside(rarities: Mapping[str, float], joined: str) -> float:
+    total = found = 0.0
+    for token, rarity in rarities.items():
+        total += rarity
+        if token in joined:
+            found += rarity
+    return found / total if total else 0.0
+
+
+def _closeness(title: Sequence[str], found: AbstractSet[str], wanted: int) -> float:
+    """Found units over the length of the shortest stretch of the title that has them all.
+
+    Scaled by how many of the wanted units were found, so that one unit alone is not "close".
+    """
+    if len(found) < 2:
+        return len(found) / wanted if wanted else 0.0
+    places = [(index, unit) for index, unit in enumerate(title) if unit in found]
+    counts: dict[str, int] = {}
+    best = len(title)
+    start = 0
+    for index, unit in places:
+        counts[unit] = counts.get(unit, 0) + 1
+        while counts[places[start][1]] > 1:
+            counts[places[start][1]] -= 1
+            start += 1
+        if len(counts) == len(found):
+            best = min(best, index - places[start][0] + 1)
+    return (len(found) / best) * (len(found) / wanted)
+
+
+def order(
+    query: RankedQuery,
+    candidates: Sequence[Candidate],
+    engine_scores: Sequence[float],
+    weights: Sequence[float],
+) -> list[int]:
+    """Positions of the candidates, best first; equal ranks keep the engine's order."""
+    best = max(engine_scores, default=0.0) or 1.0
+    ranks = [
+        sum(
+            weight * value
+            for weight, value in zip(
+                weights,
+                features(query, candidate, engine_share=score / best),
+                strict=True,
+            )
+        )
+        for candidate, score in zip(candidates, engine_scores, strict=True)
+    ]
+    return sorted(range(len(ranks)), key=lambda position: -ranks[position])
