@@ -1,0 +1,1 @@
+"""What other rooms may ask of the catalogue, one noun a module."""
