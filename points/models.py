@@ -76,5 +76,8 @@ class WalletHoldItem(Base):
     hold_id: Mapped[int] = mapped_column(ForeignKey("wallet_hold.id"), primary_key=True)
     lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), primary_key=True)
     amount: Mapped[int] = mapped_column(BigInteger, nullable=False)
+    # The pot's policy as it was at purchase (Domain rule 7); points are always restored.
+    refund_after_expiry: Mapped[str] = mapped_column(String(8), nullable=False)
+    grace_days: Mapped[int] = mapped_column(nullable=False)
     # How much of it has been given back after capture, to the lot or to its budget.
     refunded: Mapped[int] = mapped_column(BigInteger, nullable=False, default=0)

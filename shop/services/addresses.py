@@ -85,8 +85,8 @@ def region_name(code: str) -> str:
 
 def _checked(data: Mapping[str, str]) -> str:
     errors = []
-    if data["region_code"] not in _regions() or data["region_code"] in _children():
-        errors.append({"field": "region_code", "message": "请选到区县"})
+    if data["region_code"] not in _regions():
+        errors.append({"field": "region_code", "message": "没有这个地区"})
     if not _PHONE.fullmatch(data["phone"]):
         errors.append({"field": "phone", "message": "请填写有效的电话号码"})
     if errors:

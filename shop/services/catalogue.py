@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Row, Select, select, update
 
@@ -72,7 +73,7 @@ def image_url(image: str, category_key: str) -> str:
     return f"/media/products/{image}" if image else f"/media/categories/{category_key}.webp"
 
 
-def _offer_query() -> Select[tuple[object, ...]]:
+def _offer_query() -> Select[Any]:
     return (
         select(
             Offer.id,
@@ -111,7 +112,7 @@ def _offer_query() -> Select[tuple[object, ...]]:
     )
 
 
-def _views(rows: Sequence[Row[tuple[object, ...]]]) -> list[OfferView]:
+def _views(rows: Sequence[Row[Any]]) -> list[OfferView]:
     assortments = _assortments_of({row.product_key for row in rows})
     tree = category_tree()
     return [

@@ -1,0 +1,1 @@
+"""What other rooms may ask of wallets, one noun a module."""

@@ -1,0 +1,371 @@
+"""Hold, capture, void, refund, expire: every move of a lot, with its posting.
+
+Balances change by conditional updates in primary-key order, never by read, decide, write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, Row, bindparam, insert, select, update
+
+from kernel import clock
+from kernel.auth.models import Tenant
+from kernel.db import changed_rows, db, write_transaction
+from kernel.errors import Problem
+from kernel.ledger.chart import (
+    Asset,
+    bank_lapsed,
+    bank_redeemed,
+    budget_open,
+    enterprise_consumed,
+    enterprise_lapsed,
+    lot_available,
+    lot_held,
+)
+from kernel.ledger.services import Entry, balances, move, post
+from points.models import Lot, Pot, WalletHold, WalletHoldItem
+
+HELD, CAPTURED, VOIDED = "held", "captured", "voided"
+
+_LOT = bindparam("the_lot", type_=BigInteger)
+_AMOUNT = bindparam("units", type_=BigInteger)
+
+
+class InsufficientCredit(Problem):
+    code = "insufficient_credit"
+    status = 409
+    title = "福利额度不足"
+
+
+class InsufficientPoints(Problem):
+    code = "insufficient_points"
+    status = 409
+    title = "积分不足"
+
+
+def hold_lots(*, order_id: str, amounts: Mapping[str, int]) -> None:
+    """Keep ``lot public id → amount`` for an order, all or none.
+
+    Raises :class:`InsufficientCredit` or :class:`InsufficientPoints` where a lot has too little
+    left, or has expired; nothing has moved then.
+    """
+    if not amounts:
+        return
+    lots = db.session.execute(
+        select(Lot.id, Lot.public_id, Lot.asset, Pot.refund_after_expiry, Pot.grace_days)
+        .outerjoin(Pot, Pot.id == Lot.pot_id)
+        .where(Lot.public_id.in_(amounts))
+        .order_by(Lot.id)
+    ).all()
+    at = clock.now()
+    for lot in lots:
+        amount = amounts[lot.public_id]
+        taken = changed_rows(
+            update(Lot)
+            .where(Lot.id == lot.id, Lot.available >= amount, Lot.expires_at > at)
+            .values(available=Lot.available - amount, held=Lot.held + amount)
+        )
+        if taken == 0:
+            raise InsufficientPoints if lot.asset == Asset.POINT else InsufficientCredit
+    if len(lots) != len(amounts):
+        raise InsufficientCredit
+    hold = WalletHold(order_id=order_id, state=HELD, created_at=at)
+    db.session.add(hold)
+    db.session.flush()
+    db.session.execute(
+        insert(WalletHoldItem),
+        [
+            {
+                "hold_id": hold.id,
+                "lot_id": lot.id,
+                "amount": amounts[lot.public_id],
+                "refund_after_expiry": lot.refund_after_expiry or "restore",
+                "grace_days": lot.grace_days or 0,
+                "refunded": 0,
+            }
+            for lot in lots
+        ],
+    )
+    post(
+        key=f"hold:{order_id}",
+        reason="hold",
+        order_id=order_id,
+        entries=[
+            entry
+            for lot in lots
+            for entry in move(
+                Asset(lot.asset),
+                amounts[lot.public_id],
+                source=lot_available(lot.public_id),
+                target=lot_held(lot.public_id),
+            )
+        ],
+    )
+
+
+def _items(order_id: str) -> Sequence[Row[Any]]:
+    """What an order holds, lot by lot."""
+    return db.session.execute(
+        select(
+            WalletHold.id.label("hold_id"),
+            WalletHold.state,
+            WalletHoldItem.amount,
+            WalletHoldItem.refunded,
+            WalletHoldItem.refund_after_expiry,
+            WalletHoldItem.grace_days,
+            Lot.id.label("lot_id"),
+            Lot.public_id,
+            Lot.asset,
+            Lot.budget_id,
+            Lot.expires_at,
+            Lot.source,
+            Pot.public_id.label("pot_id"),
+            Pot.on_expiry,
+            Tenant.public_id.label("enterprise_id"),
+        )
+        .join(WalletHoldItem, WalletHoldItem.hold_id == WalletHold.id)
+        .join(Lot, Lot.id == WalletHoldItem.lot_id)
+        .outerjoin(Pot, Pot.id == Lot.pot_id)
+        .outerjoin(Tenant, Tenant.id == Pot.enterprise_id)
+        .where(WalletHold.order_id == order_id)
+        .order_by(Lot.id)
+    ).all()
+
+
+def _close(order_id: str, state: str) -> bool:
+    """Move the hold on, once; False where somebody did so before."""
+    return bool(
+        changed_rows(
+            update(WalletHold)
+            .where(WalletHold.order_id == order_id, WalletHold.state == HELD)
+            .values(state=state)
+        )
+    )
+
+
+def capture_hold(*, order_id: str) -> None:
+    """What was held is spent. A second call, or an order that held nothing, changes nothing."""
+    if not _close(order_id, CAPTURED):
+        return
+    items = _items(order_id)
+    db.session.connection().execute(
+        update(Lot).where(Lot.id == _LOT).values(held=Lot.held - _AMOUNT),
+        [{"the_lot": i.lot_id, "units": i.amount} for i in items],
+    )
+    entries: list[Entry] = []
+    for item in items:
+        target = (
+            bank_redeemed()
+            if item.asset == Asset.POINT
+            else enterprise_consumed(item.enterprise_id)
+        )
+        entries += move(
+            Asset(item.asset), item.amount, source=lot_held(item.public_id), target=target
+        )
+    post(key=f"capture:{order_id}", reason="capture", order_id=order_id, entries=entries)
+
+
+def void_hold(*, order_id: str) -> None:
+    """What was held can be spent again. A second call changes nothing."""
+    if not _close(order_id, VOIDED):
+        return
+    items = _items(order_id)
+    db.session.connection().execute(
+        update(Lot)
+        .where(Lot.id == _LOT)
+        .values(held=Lot.held - _AMOUNT, available=Lot.available + _AMOUNT),
+        [{"the_lot": i.lot_id, "units": i.amount} for i in items],
+    )
+    entries: list[Entry] = []
+    for item in items:
+        entries += move(
+            Asset(item.asset),
+            item.amount,
+            source=lot_held(item.public_id),
+            target=lot_available(item.public_id),
+        )
+    post(key=f"void:{order_id}", reason="release", order_id=order_id, entries=entries)
+
+
+@dataclass(frozen=True, slots=True)
+class LotRefund:
+    """Where a refunded amount goes: ``to`` is ``pot`` or ``budget``."""
+
+    lot_id: str
+    pot_id: str | None
+    asset: Asset
+    amount: int
+    to: str
+    budget_id: str | None
+    source: str
+
+
+class RefundBeyondPayment(ValueError):
+    """More would go back to a lot than it paid: a programming error."""
+
+
+def plan_refund(*, order_id: str, amounts: Mapping[str, int]) -> list[LotRefund]:
+    """Say where ``lot public id → amount`` would go back to, by the policy at purchase.
+
+    A lot that has expired meanwhile is restored with days of grace, or its share goes back to the
+    employer's budget (Domain rule 7). Raises :class:`RefundBeyondPayment`.
+    """
+    at = clock.now()
+    plan = []
+    for item in _items(order_id):
+        amount = amounts.get(item.public_id, 0)
+        if amount == 0:
+            continue
+        if item.state != CAPTURED or item.refunded + amount > item.amount:
+            raise RefundBeyondPayment(f"{order_id}: {amount} to {item.public_id}")
+        to_budget = item.expires_at <= at and item.refund_after_expiry == "budget"
+        plan.append(
+            LotRefund(
+                lot_id=item.public_id,
+                pot_id=item.pot_id,
+                asset=Asset(item.asset),
+                amount=amount,
+                to="budget" if to_budget else "pot",
+                budget_id=item.budget_id,
+                source=item.source,
+            )
+        )
+    return plan
+
+
+def refund_lots(*, order_id: str, refund_id: str, amounts: Mapping[str, int]) -> list[LotRefund]:
+    """Give captured amounts back. The caller adds what went ``to`` budgets to them."""
+    plan = {step.lot_id: step for step in plan_refund(order_id=order_id, amounts=amounts)}
+    at = clock.now()
+    entries: list[Entry] = []
+    for item in _items(order_id):
+        step = plan.get(item.public_id)
+        if step is None:
+            continue
+        updated = changed_rows(
+            update(WalletHoldItem)
+            .where(
+                WalletHoldItem.hold_id == item.hold_id,
+                WalletHoldItem.lot_id == item.lot_id,
+                WalletHoldItem.refunded + step.amount <= WalletHoldItem.amount,
+            )
+            .values(refunded=WalletHoldItem.refunded + step.amount)
+        )
+        if updated == 0:
+            raise RefundBeyondPayment(f"{order_id}: {step.amount} to {item.public_id}")
+        is_points = step.asset is Asset.POINT
+        source = bank_redeemed() if is_points else enterprise_consumed(item.enterprise_id)
+        if step.to == "budget":
+            target = budget_open(item.budget_id)
+        else:
+            target = lot_available(item.public_id)
+            _restore(item, step.amount, at)
+        entries += move(step.asset, step.amount, source=source, target=target)
+    if entries:
+        post(key=f"refund:{refund_id}", reason="refund", order_id=order_id, entries=entries)
+    return list(plan.values())
+
+
+def _restore(item: Row[Any], amount: int, at: datetime) -> None:
+    values: dict[str, Any] = {"available": Lot.available + amount}
+    if item.expires_at <= at:
+        # What was left before must lapse first, or the grace would give it back as well.
+        expire_lots(lot_ids=[item.lot_id])
+        values["expires_at"] = at + timedelta(days=max(item.grace_days, 1))
+    db.session.execute(update(Lot).where(Lot.id == item.lot_id).values(**values))
+
+
+def expired_lots(*, asset: Asset, limit: int) -> list[int]:
+    """Ids of lots whose time is over and that still have something available."""
+    return list(
+        db.session.scalars(
+            select(Lot.id)
+            .where(Lot.expires_at <= clock.now(), Lot.available > 0, Lot.asset == asset.value)
+            .order_by(Lot.expires_at, Lot.id)
+            .limit(limit)
+        )
+    )
+
+
+def expire_lots(*, lot_ids: Sequence[int]) -> dict[str, int]:
+    """Take what is left of expired lots; what is held stays held until its order ends.
+
+    Returns what goes back to budgets (``budget public id → fen``), which the caller adds to them.
+    """
+    back: dict[str, int] = {}
+    rows = db.session.execute(
+        select(
+            Lot.id,
+            Lot.public_id,
+            Lot.asset,
+            Lot.available,
+            Lot.budget_id,
+            Lot.expires_at,
+            Pot.on_expiry,
+            Tenant.public_id.label("enterprise_id"),
+        )
+        .outerjoin(Pot, Pot.id == Lot.pot_id)
+        .outerjoin(Tenant, Tenant.id == Pot.enterprise_id)
+        .where(Lot.id.in_(lot_ids), Lot.available > 0, Lot.expires_at <= clock.now())
+        .order_by(Lot.id)
+        .with_for_update(of=Lot)
+    ).all()
+    for lot in rows:
+        taken = changed_rows(
+            update(Lot).where(Lot.id == lot.id, Lot.available == lot.available).values(available=0)
+        )
+        if taken == 0:
+            continue
+        if lot.asset == Asset.POINT:
+            target = bank_lapsed()
+        elif lot.on_expiry == "budget":
+            target = budget_open(lot.budget_id)
+            back[lot.budget_id] = back.get(lot.budget_id, 0) + lot.available
+        else:
+            target = enterprise_lapsed(lot.enterprise_id)
+        # A lot that was restored with grace may expire again, at another time.
+        post(
+            key=f"expire:{lot.public_id}:{lot.expires_at.isoformat()}:{lot.available}",
+            reason="expire",
+            entries=move(
+                Asset(lot.asset),
+                lot.available,
+                source=lot_available(lot.public_id),
+                target=target,
+            ),
+        )
+    return back
+
+
+def expire_points() -> int:
+    """The job: lapse expired points, in transactions of a hundred lots."""
+    done = 0
+    while True:
+        with write_transaction():
+            lot_ids = expired_lots(asset=Asset.POINT, limit=100)
+            expire_lots(lot_ids=lot_ids)
+        done += len(lot_ids)
+        if not lot_ids:
+            return done
+
+
+def verify_lots() -> list[str]:
+    """Every lot's stored balances against the ledger; what differs, in words (rule 24)."""
+    booked = balances("lot/")
+    faults = []
+    for lot in db.session.execute(
+        select(Lot.public_id, Lot.asset, Lot.available, Lot.held).execution_options(yield_per=5000)
+    ):
+        for name, stored in (
+            (lot_available(lot.public_id), lot.available),
+            (lot_held(lot.public_id), lot.held),
+        ):
+            expected = booked.pop((name, lot.asset), 0)
+            if expected != stored:
+                faults.append(f"{name}: {stored} stored, {expected} in the ledger")
+    faults += [f"{name}: no such lot" for (name, _), amount in booked.items() if amount]
+    return faults
