@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, Row, bindparam, insert, select, update
@@ -107,7 +107,7 @@ def hold_lots(*, order_id: str, amounts: Mapping[str, int]) -> None:
     )
 
 
-def _items(order_id: str) -> Sequence[Row[Any]]:
+def _items(order_id: str) -> Sequence[Row[*tuple[Any, ...]]]:
     """What an order holds, lot by lot."""
     return db.session.execute(
         select(
@@ -237,46 +237,63 @@ def plan_refund(*, order_id: str, amounts: Mapping[str, int]) -> list[LotRefund]
     return plan
 
 
-def refund_lots(*, order_id: str, refund_id: str, amounts: Mapping[str, int]) -> list[LotRefund]:
-    """Give captured amounts back. The caller adds what went ``to`` budgets to them."""
+@dataclass(frozen=True)
+class RefundOutcome:
+    """What was done, and what the caller adds to budgets (``budget public id → fen``)."""
+
+    steps: list[LotRefund]
+    to_budgets: dict[str, int]
+
+
+def refund_lots(*, order_id: str, refund_id: str, amounts: Mapping[str, int]) -> RefundOutcome:
+    """Give captured amounts back to their lots, or to budgets as the policy at purchase says."""
     plan = {step.lot_id: step for step in plan_refund(order_id=order_id, amounts=amounts)}
-    at = clock.now()
     entries: list[Entry] = []
+    to_budgets: dict[str, int] = {}
     for item in _items(order_id):
         step = plan.get(item.public_id)
         if step is None:
             continue
-        updated = changed_rows(
-            update(WalletHoldItem)
-            .where(
-                WalletHoldItem.hold_id == item.hold_id,
-                WalletHoldItem.lot_id == item.lot_id,
-                WalletHoldItem.refunded + step.amount <= WalletHoldItem.amount,
-            )
-            .values(refunded=WalletHoldItem.refunded + step.amount)
-        )
-        if updated == 0:
-            raise RefundBeyondPayment(f"{order_id}: {step.amount} to {item.public_id}")
+        _count_refund(order_id, item, step.amount)
         is_points = step.asset is Asset.POINT
         source = bank_redeemed() if is_points else enterprise_consumed(item.enterprise_id)
         if step.to == "budget":
-            target = budget_open(item.budget_id)
+            target, returned = budget_open(item.budget_id), {item.budget_id: step.amount}
         else:
-            target = lot_available(item.public_id)
-            _restore(item, step.amount, at)
+            target, returned = lot_available(item.public_id), _restore(item, step.amount)
+        for budget_id, amount in returned.items():
+            to_budgets[budget_id] = to_budgets.get(budget_id, 0) + amount
         entries += move(step.asset, step.amount, source=source, target=target)
     if entries:
         post(key=f"refund:{refund_id}", reason="refund", order_id=order_id, entries=entries)
-    return list(plan.values())
+    return RefundOutcome(list(plan.values()), to_budgets)
 
 
-def _restore(item: Row[Any], amount: int, at: datetime) -> None:
+def _count_refund(order_id: str, item: Row[*tuple[Any, ...]], amount: int) -> None:
+    updated = changed_rows(
+        update(WalletHoldItem)
+        .where(
+            WalletHoldItem.hold_id == item.hold_id,
+            WalletHoldItem.lot_id == item.lot_id,
+            WalletHoldItem.refunded + amount <= WalletHoldItem.amount,
+        )
+        .values(refunded=WalletHoldItem.refunded + amount)
+    )
+    if updated == 0:
+        raise RefundBeyondPayment(f"{order_id}: {amount} to {item.public_id}")
+
+
+def _restore(item: Row[*tuple[Any, ...]], amount: int) -> dict[str, int]:
+    """Back to the lot; returns what of it had to go back to a budget first."""
+    at = clock.now()
     values: dict[str, Any] = {"available": Lot.available + amount}
+    lapsed: dict[str, int] = {}
     if item.expires_at <= at:
         # What was left before must lapse first, or the grace would give it back as well.
-        expire_lots(lot_ids=[item.lot_id])
+        lapsed = expire_lots(lot_ids=[item.lot_id])
         values["expires_at"] = at + timedelta(days=max(item.grace_days, 1))
     db.session.execute(update(Lot).where(Lot.id == item.lot_id).values(**values))
+    return lapsed
 
 
 def expired_lots(*, asset: Asset, limit: int) -> list[int]:

@@ -73,7 +73,7 @@ def image_url(image: str, category_key: str) -> str:
     return f"/media/products/{image}" if image else f"/media/categories/{category_key}.webp"
 
 
-def _offer_query() -> Select[Any]:
+def _offer_query() -> Select[*tuple[Any, ...]]:
     return (
         select(
             Offer.id,
@@ -112,7 +112,7 @@ def _offer_query() -> Select[Any]:
     )
 
 
-def _views(rows: Sequence[Row[Any]]) -> list[OfferView]:
+def _views(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[OfferView]:
     assortments = _assortments_of({row.product_key for row in rows})
     tree = category_tree()
     return [
