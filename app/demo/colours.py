@@ -33,14 +33,15 @@ _TONES: tuple[tuple[str, Tone], ...] = (
     ("香槟", Tone(22, 25, 92)), ("焦糖", Tone(16, 56, 68)), ("奶茶", Tone(18, 25, 81)),
     ("胡桃", Tone(14, 44, 47)), ("驼", Tone(20, 37, 74)), ("卡其", Tone(26, 30, 76)),
     ("咖", Tone(14, 44, 52)), ("棕", Tone(14, 49, 59)), ("原木", Tone(22, 37, 83)),
-    ("燕麦", Tone(24, 15, 90)), ("奶白", Tone(26, 9, 95)), ("米", Tone(26, 11, 94)),
+    ("燕麦", Tone(24, 15, 90)), ("奶白", Tone(26, 9, 95)), ("米白", Tone(26, 11, 94)),
+    ("米色", Tone(26, 18, 90)),
     ("象牙", Tone(28, 10, 95)), ("月白", Tone(150, 7, 96)),
     ("杏", Tone(20, 25, 92)),
     ("芥末", Tone(32, 59, 79)), ("金", Tone(30, 55, 86)), ("银", Tone(160, 4, 83)),
     ("深灰", Tone(160, 6, 50)), ("浅灰", Tone(160, 4, 89)), ("灰", Tone(160, 6, 70)),
     ("白", Tone(150, 4, 96)), ("黑", Tone(170, 13, 32)), ("墨", Tone(165, 18, 38)),
     ("粉", Tone(_PINK, 44, 92)), ("红", Tone(_RED, 70, 85)), ("橙", Tone(_ORANGE, 70, 90)),
-    ("橘", Tone(_ORANGE, 70, 90)), ("黄", Tone(_YELLOW, 68, 90)), ("绿", Tone(_GREEN, 56, 77)),
+    ("橘", Tone(_ORANGE, 70, 90)), ("黄", Tone(_YELLOW, 68, 90)), ("绿", Tone(_GREEN, 46, 74)),
     ("青", Tone(_TEAL, 44, 81)), ("蓝", Tone(_BLUE, 62, 86)), ("紫", Tone(_VIOLET, 47, 83)),
     ("透明", Tone(140, 15, 94)), ("紫泥", Tone(10, 49, 56)), ("段泥", Tone(24, 41, 79)),
     ("朱泥", Tone(6, 64, 74)),
@@ -63,20 +64,24 @@ def recoloured(image: Image.Image, tone: Tone) -> Image.Image:
     rgb = image.convert("RGB")
     alpha = image.getchannel("A")
     hue, saturation, value = rgb.convert("HSV").split()
-    centre = _main_hue(hue, saturation, alpha)
-    near = hue.point([_nearness(level, centre) for level in range(_CIRCLE)])
-    strong = saturation.point([min(255, max(0, (level - 22) * 5)) for level in range(_CIRCLE)])
-    mask = ImageChops.multiply(near, strong)
-    where = ImageChops.multiply(mask, alpha)
-    turned = Image.merge(
-        "HSV",
-        (
-            hue.point([(tone.hue + _offset(at, centre) // 2) % _CIRCLE for at in range(_CIRCLE)]),
-            _moved(saturation, where, tone.saturation * 255 // 100, spread=60),
-            _moved(value, where, tone.value * 255 // 100, spread=85),
-        ),
-    ).convert("RGB")
-    result = Image.composite(turned, rgb, mask)
+    solid = ImageChops.multiply(alpha, saturation).point([0] * 60 + [255] * 196)
+    if _area(solid) * 5 < _area(alpha.point([0] * 128 + [255] * 128)):
+        # A grey thing has no main colour; it takes the tone as a whole, like paint.
+        where = alpha
+        painted = hue.point([tone.hue] * _CIRCLE)
+        strength = saturation.point([tone.saturation * 255 // 100] * _CIRCLE)
+    else:
+        centre = _main_hue(hue, solid)
+        near = hue.point([_nearness(level, centre) for level in range(_CIRCLE)])
+        strong = saturation.point([min(255, max(0, (at - 22) * 5)) for at in range(_CIRCLE)])
+        where = ImageChops.multiply(ImageChops.multiply(near, strong), alpha)
+        painted = hue.point(
+            [(tone.hue + _offset(at, centre) // 2) % _CIRCLE for at in range(_CIRCLE)]
+        )
+        strength = _moved(saturation, where, tone.saturation * 255 // 100, spread=60)
+    level = _moved(value, where, tone.value * 255 // 100, spread=85)
+    turned = Image.merge("HSV", (painted, strength, level)).convert("RGB")
+    result = Image.composite(turned, rgb, where)
     result.putalpha(alpha)
     return result
 
@@ -106,11 +111,14 @@ def _nearness(level: int, centre: int) -> int:
     return max(0, min(255, (50 - abs(_offset(level, centre))) * 16))
 
 
-def _main_hue(hue: Image.Image, saturation: Image.Image, alpha: Image.Image) -> int:
+def _main_hue(hue: Image.Image, solid: Image.Image) -> int:
     """The hue that most of the well-coloured area shows."""
-    solid = ImageChops.multiply(alpha, saturation).point([0] * 60 + [255] * 196)
     counts = hue.histogram(solid)
     return max(
         range(_CIRCLE),
         key=lambda centre: sum(counts[(centre + step) % _CIRCLE] for step in range(-14, 15)),
     )
+
+
+def _area(mask: Image.Image) -> int:
+    return mask.histogram()[255]

@@ -353,8 +353,54 @@ def _spatula() -> Image.Image:
     return sheet.finished()
 
 
+def _massager() -> Image.Image:
+    sheet = Sheet()
+    bow = [
+        (128 + 88 * math.cos(math.radians(angle)), 124 + 92 * math.sin(math.radians(angle)))
+        for angle in range(-215, 36, 5)
+    ]
+    sheet.line(bow, 34, CREAM)
+    for angle, turn in ((-215, 1), (35, -1)):
+        x = 128 + 88 * math.cos(math.radians(angle))
+        y = 124 + 92 * math.sin(math.radians(angle))
+        sheet.ellipse((x - 32 + turn * 8, y - 28, x + 32 + turn * 8, y + 36), STEEL)
+        sheet.ellipse((x - 14 + turn * 8, y - 10, x + 14 + turn * 8, y + 18), TEAL)
+    return sheet.finished()
+
+
+def _body_scale() -> Image.Image:
+    sheet = Sheet()
+    sheet.rounded((26, 36, 230, 232), 44, CREAM)
+    sheet.rounded((42, 50, 214, 214), 34, SKY)
+    sheet.rounded((84, 62, 172, 104), 16, DARK)
+    sheet.stroke([(104, 84), (118, 84)], 7, WHITE, 255)
+    sheet.stroke([(128, 84), (152, 84)], 7, WHITE, 255)
+    for x in (82, 136):
+        sheet.rounded((x, 124, x + 38, 198), 18, mix(SKY, WHITE, 46), gloss=16)
+    return sheet.finished(-5)
+
+
+def _camp_lantern() -> Image.Image:
+    sheet = Sheet()
+    arch = [
+        (128 + 66 * math.cos(math.radians(angle)), 88 + 70 * math.sin(math.radians(angle)))
+        for angle in range(-180, 1, 6)
+    ]
+    sheet.line(arch, 9, STEEL)
+    sheet.polygon([(84, 78), (172, 78), (186, 106), (70, 106)], TEAL, soften=6)
+    sheet.rounded((78, 98, 178, 194), 34, mix(AMBER, WHITE, 58), gloss=70)
+    sheet.ellipse((108, 122, 148, 178), AMBER, gloss=80)
+    for x in (94, 156):
+        sheet.stroke([(x, 104), (x, 190)], 4, TEAL, 190)
+    sheet.rounded((66, 186, 190, 240), 18, TEAL)
+    sheet.ellipse((116, 202, 140, 226), CREAM)
+    return sheet.finished()
+
+
 DRAWN: dict[str, Callable[[], Image.Image]] = {
     "board": _board,
+    "body-scale": _body_scale,
+    "camp-lantern": _camp_lantern,
     "curtain": _curtain,
     "cushion": _cushion,
     "dumbbell": _dumbbell,
@@ -362,6 +408,7 @@ DRAWN: dict[str, Callable[[], Image.Image]] = {
     "hair-dryer": _hair_dryer,
     "kettle": _kettle,
     "lamp": _lamp,
+    "massager": _massager,
     "mattress": _mattress,
     "mug": _mug,
     "oil-bottle": lambda: _bottle(AMBER, CREAM, CORAL),

@@ -27,13 +27,15 @@ DEFAULT_OBJECTS_DIR = Path("frontend/node_modules/@lobehub/fluent-emoji-3d/asset
 SIDE = 480
 ICON_SIDE = 144
 # Changes of the composition change every picture; the digest of each one begins with this.
-_EDITION = "1"
+_EDITION = "2"
 _OBJECT_SIDE = 284
 _MANIFEST = "pictures.json"
 _WORKERS = 2
 # Drawn objects take any colour but these, which look right in their own.
 _DRAWN_RECOLOUR = {
-    "board": "never", "spatula": "never", "steamer": "never", "oil-bottle": "never",
+    "board": "never",
+    "massager": "named",
+    "body-scale": "named", "spatula": "never", "steamer": "never", "oil-bottle": "never",
     "wine-bottle": "named", "pan": "never", "kettle": "named", "rice-cooker": "named",
     "vacuum": "named", "fan": "named", "rug": "named", "pouch": "free", "lamp": "named",
 }  # fmt: skip
