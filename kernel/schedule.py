@@ -57,9 +57,7 @@ def run_due(*, everything: bool = False) -> dict[str, int]:
         done[entry.name] = entry.run()
         values = {"due_at": at + entry.every, "last_run_at": at}
         with write_transaction():
-            changed = changed_rows(
-                update(JobRun).where(JobRun.name == entry.name).values(**values)
-            )
+            changed = changed_rows(update(JobRun).where(JobRun.name == entry.name).values(**values))
             if changed == 0:
                 db.session.execute(insert(JobRun).values(name=entry.name, **values))
     return done

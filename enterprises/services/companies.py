@@ -1,0 +1,163 @@
+"""Enterprises, their billing entities, employees and programme."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+
+from enterprises.models import BillingEntity, Employee, Enterprise, Programme
+from kernel.auth.models import Tenant
+from kernel.auth.policy import Role, TenantKind
+from kernel.auth.services import add_membership, create_tenant
+from kernel.db import db
+from kernel.errors import NotFound
+from kernel.ids import public_id
+from shop.rules import GoodsRule
+
+
+@dataclass(frozen=True, slots=True)
+class EnterpriseView:
+    id: int
+    public_id: str
+    name: str
+    credit_limit_minor: int
+    term_days: int
+    invoice_detail: str
+    employee_sees_invoice: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BillingEntityView:
+    public_id: str
+    enterprise_id: int
+    name: str
+    tax_number: str
+    address_phone: str
+    bank_account: str
+
+
+def create_enterprise(
+    *, name: str, credit_limit_minor: int, term_days: int, invoice_detail: str = "items"
+) -> EnterpriseView:
+    """A company with an open programme: its people see all until a rule says otherwise."""
+    tenant = create_tenant(kind=TenantKind.ENTERPRISE, name=name, prefix="ent")
+    db.session.add(
+        Enterprise(
+            id=tenant.id,
+            credit_limit_minor=credit_limit_minor,
+            term_days=term_days,
+            invoice_detail=invoice_detail,
+            employee_sees_invoice=True,
+        )
+    )
+    db.session.flush()
+    db.session.add(
+        Programme(
+            public_id=public_id("prg"),
+            enterprise_id=tenant.id,
+            name="全员福利",
+            rule=GoodsRule().to_json(),
+        )
+    )
+    db.session.flush()
+    return find_enterprise(enterprise_id=tenant.id)
+
+
+def find_enterprise(*, enterprise_id: int) -> EnterpriseView:
+    """By internal id. Raises :class:`NotFound`."""
+    row = db.session.execute(
+        select(Enterprise, Tenant.public_id, Tenant.name)
+        .join(Tenant, Tenant.id == Enterprise.id)
+        .where(Enterprise.id == enterprise_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("没有这家企业")
+    company: Enterprise = row.Enterprise
+    return EnterpriseView(
+        id=company.id,
+        public_id=row.public_id,
+        name=row.name,
+        credit_limit_minor=company.credit_limit_minor,
+        term_days=company.term_days,
+        invoice_detail=company.invoice_detail,
+        employee_sees_invoice=company.employee_sees_invoice,
+    )
+
+
+def add_billing_entity(
+    *,
+    enterprise_id: int,
+    name: str,
+    tax_number: str,
+    address_phone: str = "",
+    bank_account: str = "",
+) -> BillingEntityView:
+    entity = BillingEntity(
+        public_id=public_id("bil"),
+        enterprise_id=enterprise_id,
+        name=name,
+        tax_number=tax_number,
+        address_phone=address_phone,
+        bank_account=bank_account,
+    )
+    db.session.add(entity)
+    db.session.flush()
+    return find_billing_entity(entity_id=entity.public_id)
+
+
+def find_billing_entity(*, entity_id: str) -> BillingEntityView:
+    """By public id. Raises :class:`NotFound`."""
+    row = db.session.scalar(select(BillingEntity).where(BillingEntity.public_id == entity_id))
+    if row is None:
+        raise NotFound("没有这个开票主体")
+    return BillingEntityView(
+        public_id=row.public_id,
+        enterprise_id=row.enterprise_id,
+        name=row.name,
+        tax_number=row.tax_number,
+        address_phone=row.address_phone,
+        bank_account=row.bank_account,
+    )
+
+
+def add_employee(
+    *, enterprise_id: int, person_id: int, number: str, department: str, roles: tuple[Role, ...]
+) -> int:
+    """Join a person to a company; returns the membership's internal id."""
+    membership = add_membership(person_id=person_id, tenant_id=enterprise_id, roles=roles)
+    db.session.add(
+        Employee(
+            membership_id=membership.id,
+            enterprise_id=enterprise_id,
+            number=number,
+            department=department,
+        )
+    )
+    db.session.flush()
+    return membership.id
+
+
+def set_programme_rule(*, enterprise_id: int, rule: GoodsRule) -> None:
+    """Change what a company's people may see. Nothing is indexed again (Domain rule 30)."""
+    db.session.execute(
+        update(Programme)
+        .where(Programme.enterprise_id == enterprise_id)
+        .values(rule=rule.to_json(), version=Programme.version + 1)
+    )
+
+
+def programme_of(*, enterprise_id: int) -> tuple[GoodsRule, int]:
+    """The rule and its version."""
+    row: tuple[Mapping[str, Any], int] | None = (
+        db.session.execute(
+            select(Programme.rule, Programme.version).where(
+                Programme.enterprise_id == enterprise_id
+            )
+        )
+        .tuples()
+        .one_or_none()
+    )
+    return (GoodsRule.from_json(row[0]), row[1]) if row else (GoodsRule(), 0)
