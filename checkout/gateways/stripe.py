@@ -225,13 +225,13 @@ def _call(request: Callable[[], T]) -> T:
 
 
 def _in_our_words(error: stripe.StripeError) -> GatewayError:
-    status = error.http_status or 0
-    # A wrong key (401, 403) says nothing about this payment: once it is mended, asking again
-    # works. So the order waits, as it does for a gateway that is down, and nothing is released.
-    if status >= 500 or status in (0, 401, 403, 409, 429):
-        return GatewayUnavailable(f"HTTP {status}: {error.user_message}")
+    # Only a refusal in Stripe's own words is one; a page of some proxy on the way is no answer.
+    # Nor does a wrong key (401, 403) say anything about this payment: once it is mended, asking
+    # again works. So the order waits, as for a gateway that is down, and nothing is released.
     details = error.error
-    kind = getattr(details, "type", None) or "invalid_request_error"
+    kind = getattr(details, "type", None)
+    if error.http_status not in (400, 402, 404) or not kind:
+        return GatewayUnavailable(f"HTTP {error.http_status}: {error.user_message}")
     return GatewayRefused(
         error.code or kind,
         error.user_message or str(error),

@@ -57,7 +57,8 @@ class Faults:
 
     def plan_text(self, text: str) -> None:
         """The command line's form: ``operation:kind[:times[:seconds]]``."""
-        operation, kind, *rest = text.split(":")
+        operation, _, after = text.partition(":")
+        kind, *rest = after.split(":")
         if kind not in ("fail", "late") or len(rest) > 2:
             raise ValueError(f"{text!r} is not operation:fail|late[:times[:seconds]]")
         self.plan(

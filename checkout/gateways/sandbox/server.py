@@ -29,8 +29,9 @@ from kernel.settings import Environment, get_settings
 log = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
-LOCK_PATIENCE = 5.0
+LOCK_PATIENCE = 3.0
 PARENT_CHECK = 0.5
+STOP_CHECK = 0.1
 
 
 class Handler(WSGIRequestHandler):
@@ -62,7 +63,9 @@ class RunningGateway:
         self._server: BaseWSGIServer = make_server(
             host, port, app, threaded=True, request_handler=Handler
         )
-        self._thread = Thread(target=self._server.serve_forever, name="gateway-http", daemon=True)
+        self._thread = Thread(
+            target=self._server.serve_forever, args=(STOP_CHECK,), name="gateway-http", daemon=True
+        )
         self.url = f"http://{host}:{self._server.server_port}"
 
     @property
