@@ -1,0 +1,70 @@
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/vue-query'
+import { computed, type Ref } from 'vue'
+import type { SearchQuery } from '@shared/api/endpoints'
+import type { Category, NameOrNamed } from '@shared/api/types'
+import { api } from '@shared/session/session'
+
+export function nameOf(value: NameOrNamed | undefined): string {
+  return (typeof value === 'string' ? value : value?.name) ?? ''
+}
+
+export function useCategories() {
+  const query = useQuery({ queryKey: ['categories'], queryFn: api.categories, staleTime: 600_000 })
+  const tree = computed(() => query.data.value?.items ?? [])
+  const byKey = computed(() => {
+    const found = new Map<string, Category>()
+    for (const parent of tree.value) {
+      for (const one of [parent, ...(parent.children ?? [])]) {
+        found.set(one.id, one)
+        if (!found.has(one.name)) found.set(one.name, one)
+      }
+    }
+    return found
+  })
+  /** By id or by name: some answers carry only one of them. */
+  const find = (value: NameOrNamed | undefined): Category | undefined => {
+    if (!value) return undefined
+    if (typeof value === 'string') return byKey.value.get(value)
+    return byKey.value.get(value.id) ?? byKey.value.get(value.name)
+  }
+  return { query, tree, find }
+}
+
+/** A first few hits, for a shelf on the home page. */
+export function useShelf(search: Ref<SearchQuery>, enabled: Ref<boolean>) {
+  return useQuery({
+    queryKey: ['shelf', search],
+    queryFn: ({ signal }) => api.search(search.value, { signal }),
+    enabled,
+    staleTime: 60_000,
+  })
+}
+
+export function useSearch(search: Ref<SearchQuery>) {
+  return useInfiniteQuery({
+    queryKey: ['search', search],
+    queryFn: ({ pageParam, signal }) =>
+      api.search({ ...search.value, limit: 20, cursor: pageParam }, { signal }),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    placeholderData: keepPreviousData,
+  })
+}
+
+export function useSuggestions(text: Ref<string>) {
+  return useQuery({
+    queryKey: ['suggest', text],
+    queryFn: ({ signal }) => api.suggest(text.value, { signal }),
+    enabled: computed(() => text.value.trim().length > 0),
+    placeholderData: keepPreviousData,
+    staleTime: 120_000,
+    retry: false,
+  })
+}
+
+export function useProduct(productId: Ref<string>) {
+  return useQuery({
+    queryKey: ['product', productId],
+    queryFn: () => api.product(productId.value),
+  })
+}

@@ -1,0 +1,7 @@
+import 'vant/es/style/base.css'
+import 'vant/es/overlay/index.css'
+import 'vant/es/popup/index.css'
+import 'vant/es/button/index.css'
+import 'vant/es/dialog/index.css'
+
+export { showConfirmDialog } from 'vant/es/dialog'
