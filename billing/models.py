@@ -11,15 +11,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from kernel.db import Base, BigId, Json, UtcDateTime
 
 
-class InvoiceNumber(Base):
-    """The next sequence of each year's invoice numbers; gaps are allowed, repeats are not."""
-
-    __tablename__ = "invoice_number"
-
-    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    next_sequence: Mapped[int] = mapped_column(BigInteger, nullable=False)
-
-
 class Invoice(Base):
     """A drawn invoice. Its document is a snapshot and never changes; only the state moves."""
 

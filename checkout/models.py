@@ -88,7 +88,9 @@ class OrderLine(Base):
     tax_code: Mapped[str] = mapped_column(String(19), nullable=False)
     rate_bp: Mapped[int] = mapped_column(nullable=False)
     treatment: Mapped[str] = mapped_column(String(12), nullable=False)
-    commission_bp: Mapped[int] = mapped_column(nullable=False)
+    category_name: Mapped[str] = mapped_column(String(60), nullable=False)
+    # On the line after merchant-funded discounts, tax included; none on freight (rule 10).
+    commission_minor: Mapped[int] = mapped_column(BigInteger, nullable=False)
     quantity: Mapped[int] = mapped_column(BigInteger, nullable=False)
     unit_price_minor: Mapped[int] = mapped_column(BigInteger, nullable=False)
     gross_minor: Mapped[int] = mapped_column(BigInteger, nullable=False)
