@@ -206,3 +206,15 @@ def rank_matches(
         total=found.total,
         facets=dict(found.facets),
     )
+
+
+def search_text(
+    view: EngineView, query: QueryTokens, *, visible: Clause, weights: Weights
+) -> RankedList:
+    """Plan and rank in one go, without filters or facets."""
+    plan = plan_text(view, query, visible=visible, weights=weights)
+    ranked = rank_matches(view, query, plan, where=visible, weights=weights)
+    looser = None if ranked.total else loosen(view, query, plan, visible=visible)
+    if looser is None:
+        return ranked
+    return rank_matches(view, query, looser, where=visible, weights=weights)

@@ -5,7 +5,7 @@ combinations as filters, boosted terms for scores, sorting by one packed integer
 range aggregations, and writes with an external version. No analyser, script or joined query.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -295,6 +295,10 @@ class SearchEngine(Protocol):
         """The newest committed state; cheap to call for every search."""
         ...
 
+    def changed_ns(self) -> int:
+        """When the live index last changed, in nanoseconds since 1970; 0 for never."""
+        ...
+
     def write(self, changes: Sequence[ProductChange]) -> WriteReport:
         """Write to the live index and, during a rebuild, to the one being built as well.
 
@@ -337,6 +341,3 @@ class RebuildState:
     fingerprint: str
     last_id: int
     written: int
-
-
-EngineFactory = Callable[[], SearchEngine]

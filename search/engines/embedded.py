@@ -319,6 +319,12 @@ class EmbeddedEngine:
         self._stamps = (pointer, commit)
         return self._view
 
+    def changed_ns(self) -> int:
+        """When the live index last changed, in the file system's nanoseconds; 0 for never."""
+        generation = self._store.live()
+        found = self._store.commit_stamp(generation) if generation else None
+        return 0 if found is None else found[0]
+
     # --- writing ---------------------------------------------------------------------------
 
     def write(self, changes: Sequence[ProductChange]) -> WriteReport:

@@ -6,7 +6,6 @@ are replaced in one step (``os.replace``), so that no reader meets half of eithe
 """
 
 import fcntl
-import os
 import shutil
 from pathlib import Path
 from typing import IO
@@ -14,6 +13,7 @@ from typing import IO
 import orjson
 
 from search.engines.base import RebuildState
+from search.engines.files import replace_file, stamp
 
 FORMAT = 1
 
@@ -46,15 +46,15 @@ class GenerationStore:
 
     def pointer_stamp(self) -> tuple[int, int] | None:
         """Changes whenever another generation is published; cheap enough for every search."""
-        return _stamp(self._pointer)
+        return stamp(self._pointer)
 
     def commit_stamp(self, generation: str) -> tuple[int, int] | None:
         """Changes whenever the generation is committed to."""
-        return _stamp(self.path(generation) / "meta.json")
+        return stamp(self.path(generation) / "meta.json")
 
     def publish(self, generation: str) -> None:
         """Make a generation the live one, and forget that it was being built."""
-        _replace(self._pointer, generation.encode("ascii"))
+        replace_file(self._pointer, generation.encode("ascii"))
         self._building.unlink(missing_ok=True)
 
     def create(self) -> str:
@@ -75,7 +75,7 @@ class GenerationStore:
 
     def remember_building(self, state: RebuildState) -> None:
         """Note how far the building came; call it after the commit that it speaks of."""
-        _replace(
+        replace_file(
             self._building,
             orjson.dumps(
                 {
@@ -127,26 +127,3 @@ class GenerationStore:
 def _number(name: str) -> int:
     digits = name.rpartition("-")[2]
     return int(digits) if digits.isdigit() else 0
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return None
-    # The inode tells apart two replacements within one tick of the file system's clock.
-    return stat.st_mtime_ns, stat.st_ino
-
-
-def _replace(path: Path, content: bytes) -> None:
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with scratch.open("wb") as handle:
-        handle.write(content)
-        handle.flush()
-        os.fsync(handle.fileno())
-    scratch.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -1,0 +1,47 @@
+"""Search and suggestions of the mall."""
+
+from typing import Any
+
+from enterprises.services.eligibility import viewer_of
+from kernel.web import api_blueprint, current_actor
+from search import services
+from search.facets import parse_price
+from search.indexing import suggestion_file
+from search.schemas import SearchIn, SearchOut, SuggestIn, SuggestOut
+from search.services import SearchRequest, SearchResult
+from search.suggestions import suggest
+
+blueprint = api_blueprint("search", __name__)
+
+
+@blueprint.route("/search")
+@blueprint.arguments(SearchIn, location="query")
+@blueprint.response(200, SearchOut)
+def search_goods(query: dict[str, Any]) -> SearchResult:
+    """Find goods, with facets, by page."""
+    request = SearchRequest(
+        text=query["q"],
+        categories=tuple(query["category"]),
+        brands=tuple(query["brand"]),
+        merchants=tuple(query["merchant"]),
+        prices=tuple(parse_price(value) for value in query["price"]),
+        price_min=query["price_min"],
+        price_max=query["price_max"],
+        in_stock=query["in_stock"],
+        pot=query["pot"],
+        sort=query["sort"],
+        limit=query["limit"],
+        cursor=query["cursor"],
+    )
+    return services.search(viewer=viewer_of(current_actor()), request=request)
+
+
+@blueprint.route("/suggest")
+@blueprint.arguments(SuggestIn, location="query")
+@blueprint.response(200, SuggestOut)
+def suggest_text(query: dict[str, Any]) -> dict[str, Any]:
+    """What a person who typed this may mean."""
+    found = suggest(
+        viewer=viewer_of(current_actor()), text=query["q"], suggestions=suggestion_file()
+    )
+    return {"suggestions": found}

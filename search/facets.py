@@ -1,0 +1,147 @@
+"""Facets whose counts are what a click would show.
+
+Each facet leaves out its own chosen values, so that the counts beside the other values say
+what choosing them would find. The merchant facet counts every listing, not one of each product:
+choosing a merchant shows its listing of a product, whoever is cheaper (Domain rule 30a).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from search import documents
+from search.engines.base import AllOf, Clause, Facet, NumberField, RangesFacet, TermsFacet
+from search.goods_filters import (
+    Choice,
+    PriceRange,
+    Scope,
+    choice_clauses,
+    every_listing,
+    narrowed_merchants,
+    one_listing_each,
+)
+from search.kept_lists import Counts
+from shop.services.categories import category_tree
+
+# Bounds in fen; each range is shown as "min-max", both inclusive.
+_PRICE_BOUNDS = (0, 5_000, 10_000, 20_000, 50_000, 100_000)
+PRICE_RANGES: tuple[tuple[int, int | None], ...] = tuple(
+    zip(_PRICE_BOUNDS, (*_PRICE_BOUNDS[1:], None), strict=True)
+)
+_BOUND = re.compile(r"[0-9]{0,12}")
+_ASKED = 500
+_SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """A value to choose: as it is sent back, as it is shown, and what choosing it finds."""
+
+    value: str
+    label: str
+    count: int
+
+
+def request(common: Sequence[Clause], scope: Scope, choice: Choice) -> tuple[Facet, ...]:
+    """The facets of one search. ``common`` are its text and the goods that may be seen."""
+    one_each = one_listing_each(narrowed_merchants(scope, choice))
+
+    def where(name: str) -> Clause:
+        return AllOf((*common, *choice_clauses(choice, without=name), one_each))
+
+    of_merchants = AllOf((*common, *choice_clauses(choice), every_listing(scope.merchants())))
+    return (
+        TermsFacet("category", NumberField.CATEGORY, where("category"), _ASKED),
+        TermsFacet("brand", NumberField.BRAND, where("brand"), _ASKED),
+        RangesFacet("price", NumberField.PRICE, where("price"), PRICE_RANGES),
+        TermsFacet("merchant", NumberField.MERCHANT, of_merchants, _ASKED),
+    )
+
+
+def label(counts: Counts, choice: Choice) -> dict[str, list[FacetValue]]:
+    """Counts by inside ids as values to show: most found first, the chosen ones always."""
+    brands = _first(counts.get("brand", ()), choice.brands)
+    merchants = _first(counts.get("merchant", ()), choice.merchants)
+    brand_names = documents.read_brands(brand_id for brand_id, _ in brands)
+    merchant_names = documents.read_merchants(merchant_id for merchant_id, _ in merchants)
+    return {
+        "category": _label_categories(counts.get("category", ()), choice.categories),
+        "brand": [
+            FacetValue(brand_names[key].public_id, brand_names[key].name, count)
+            for key, count in brands
+            if key in brand_names
+        ],
+        "price": [
+            FacetValue(price_value(low, high), _price_label(low, high), count)
+            for number, count in sorted(counts.get("price", ()))
+            for low, high in (PRICE_RANGES[number],)
+        ],
+        "merchant": [
+            FacetValue(merchant_names[key].public_id, merchant_names[key].name, count)
+            for key, count in merchants
+            if key in merchant_names
+        ],
+    }
+
+
+def _first(
+    counts: Sequence[tuple[int, int]], chosen: frozenset[int] | None
+) -> list[tuple[int, int]]:
+    ordered = sorted(counts, key=lambda entry: (-entry[1], entry[0]))
+    kept = ordered[:_SHOWN]
+    if chosen:
+        kept += [entry for entry in ordered[_SHOWN:] if entry[0] in chosen]
+    return kept
+
+
+def _label_categories(
+    counts: Sequence[tuple[int, int]], chosen: frozenset[int] | None
+) -> list[FacetValue]:
+    """Categories that goods stand in directly; below a chosen one only what it holds."""
+    tree = category_tree()
+    inner = {node.parent_id for node in tree.nodes}
+    parents = (chosen or frozenset()) & inner
+    wanted = [
+        (category_id, count)
+        for category_id, count in counts
+        if category_id in tree.by_id
+        and (
+            category_id in (chosen or ())
+            or (
+                category_id not in inner
+                and (not parents or parents & tree.with_ancestors(category_id))
+            )
+        )
+    ]
+    return [
+        FacetValue(tree.by_id[key].public_id, tree.by_id[key].name, count)
+        for key, count in _first(wanted, chosen)
+    ]
+
+
+def price_value(low: int, high: int | None) -> str:
+    """A range as the ``price`` parameter takes it: both ends inclusive, open where unknown."""
+    return f"{low}-" if high is None else f"{low}-{high - 1}"
+
+
+def parse_price(value: str) -> PriceRange:
+    """The bounds of a ``price`` parameter.
+
+    Raises:
+        ValueError: it is not of the form ``min-max``, ``min-`` or ``-max``.
+    """
+    low, separator, high = value.partition("-")
+    if (
+        not separator
+        or not (low or high)
+        or not _BOUND.fullmatch(low)
+        or not _BOUND.fullmatch(high)
+    ):
+        raise ValueError("a price range is written as min-max, in fen")
+    return int(low) if low else None, int(high) if high else None
+
+
+def _price_label(low: int, high: int | None) -> str:
+    if high is None:
+        return f"{low // 100}元以上"
+    return f"{high // 100}元以下" if not low else f"{low // 100}–{high // 100}元"

@@ -1,0 +1,114 @@
+"""Keeping the index in step with the database: news by product, and whole rebuilds."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from kernel import faults
+from kernel.db import read_only
+from kernel.settings import get_settings
+from search import documents
+from search.engines.base import RebuildState, SearchEngine, WriteReport
+from search.suggestions import SuggestionFile, build_list
+from shop.services.catalogue import products_of_merchant
+
+BATCH = 1_000
+_MAX_SUGGESTED_BRANDS = 5_000
+_MAX_SUGGESTED_PRODUCTS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildStep:
+    """What one step of a rebuild did; ``generation`` is set when it was the last."""
+
+    written: int
+    last_id: int
+    generation: str = ""
+
+
+@lru_cache(maxsize=1)
+def documents_fingerprint() -> str:
+    """Names the code that makes documents: another code must not continue a rebuild."""
+    folder = Path(__file__).parent
+    digest = hashlib.sha256()
+    for name in ("tokens.py", "documents.py", "engines/tantivy_schema.py"):
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def index_products(engine: SearchEngine, product_ids: Sequence[int]) -> WriteReport:
+    """Read the products again and write them as they are now; older news changes nothing."""
+    written = stale = 0
+    ids = list(dict.fromkeys(product_ids))
+    for start in range(0, len(ids), BATCH):
+        with read_only():
+            changes = documents.read_changes(ids[start : start + BATCH])
+        report = engine.write(changes)
+        written += report.written
+        stale += report.stale
+    return WriteReport(written, stale)
+
+
+def index_seller(engine: SearchEngine, merchant_id: int) -> WriteReport:
+    """Write all products of a merchant that opened or closed, batch by batch."""
+    written = stale = last_id = 0
+    while True:
+        with read_only():
+            ids = products_of_merchant(merchant_id=merchant_id, after=last_id, limit=BATCH)
+        if not ids:
+            return WriteReport(written, stale)
+        report = index_products(engine, ids)
+        written += report.written
+        stale += report.stale
+        last_id = ids[-1]
+
+
+def begin_rebuild(engine: SearchEngine) -> RebuildState:
+    """Start a rebuild beside the live index, or continue one that was interrupted."""
+    return engine.begin_rebuild(fingerprint=documents_fingerprint())
+
+
+def rebuild_step(engine: SearchEngine) -> RebuildStep:
+    """Write the next batch of the rebuild under way, or swap when all is written.
+
+    Steps are short, so that news of changes is written between them.
+
+    Raises:
+        LookupError: no rebuild is under way.
+    """
+    if engine.rebuild_state() is None:
+        raise LookupError("no rebuild is under way")
+    # One that other code began is begun again.
+    state = begin_rebuild(engine)
+    with read_only():
+        ids = documents.product_ids_after(state.last_id, limit=BATCH)
+        changes = documents.read_changes(ids) if ids else []
+    if ids:
+        report = engine.write_rebuild(changes, last_id=ids[-1])
+        faults.point("search_rebuild_after_batch")
+        return RebuildStep(report.written, ids[-1])
+    faults.point("search_rebuild_before_swap")
+    generation = engine.swap()
+    write_suggestions()
+    return RebuildStep(0, state.last_id, generation)
+
+
+@lru_cache(maxsize=8)
+def _suggestions_in(folder: Path) -> SuggestionFile:
+    return SuggestionFile(folder)
+
+
+def suggestion_file() -> SuggestionFile:
+    """The suggestions beside the index of this process."""
+    return _suggestions_in(get_settings().index_dir)
+
+
+def write_suggestions() -> None:
+    """Make the list of suggestions anew from the database."""
+    with read_only():
+        source = documents.read_suggest_source(
+            brands=_MAX_SUGGESTED_BRANDS, products=_MAX_SUGGESTED_PRODUCTS
+        )
+    suggestion_file().write(build_list(source))

@@ -1,0 +1,148 @@
+"""What search takes and gives (load and dump apart)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+
+from kernel.web import StrictSchema
+from search.facets import parse_price
+from search.services import MAX_LIMIT, SortBy
+
+_MAX_PRICE_MINOR = 10**12
+_MAX_VALUES = 50
+# What is longer is cut for the search itself; this only bounds what is accepted at all.
+_MAX_TEXT = 20_000
+
+
+def _id_list() -> fields.List[str]:
+    return fields.List(
+        fields.String(validate=validate.Length(1, 40)),
+        load_default=(),
+        validate=validate.Length(max=_MAX_VALUES),
+    )
+
+
+def _price_bound() -> fields.Integer:
+    return fields.Integer(load_default=None, validate=validate.Range(0, _MAX_PRICE_MINOR))
+
+
+def _check_price(value: str) -> None:
+    try:
+        parse_price(value)
+    except ValueError as error:
+        raise ValidationError("价格区间应写作“最低-最高”，单位为分") from error
+
+
+class SearchIn(StrictSchema):
+    """Query of ``GET /search``; several values of a facet are repeated parameters."""
+
+    q = fields.String(load_default="", validate=validate.Length(max=_MAX_TEXT))
+    category = _id_list()
+    brand = _id_list()
+    merchant = _id_list()
+    price = fields.List(
+        fields.String(validate=_check_price),
+        load_default=(),
+        validate=validate.Length(max=_MAX_VALUES),
+    )
+    price_min = _price_bound()
+    price_max = _price_bound()
+    in_stock = fields.Boolean(load_default=False)
+    pot = fields.String(load_default="", validate=validate.Length(max=40))
+    sort = fields.Enum(SortBy, by_value=True, load_default=None)
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, MAX_LIMIT))
+    cursor = fields.String(load_default="", validate=validate.Length(max=2_000))
+
+    @validates_schema
+    def _check_bounds(self, data: Mapping[str, Any], **_: Any) -> None:
+        low, high = data["price_min"], data["price_max"]
+        if low is not None and high is not None and low > high:
+            raise ValidationError("最低价不能高于最高价", "price_min")
+
+
+class NamedOut(Schema):
+    """Something by its outside id and its name."""
+
+    id = fields.String(attribute="public_id")
+    name = fields.String()
+
+
+class PieceOut(Schema):
+    """A piece of a title, and whether the query found it."""
+
+    text = fields.String()
+    hit = fields.Boolean()
+
+
+class PotMarkOut(Schema):
+    """Whether a pot of the signed-in person may pay."""
+
+    pot_id = fields.String()
+    name = fields.String()
+    eligible = fields.Boolean()
+
+
+class ItemOut(Schema):
+    """A product on a page of results."""
+
+    product_id = fields.String()
+    title = fields.String()
+    highlight = fields.List(fields.Nested(PieceOut))
+    image = fields.String()
+    price_minor = fields.Integer()
+    list_price_minor = fields.Integer()
+    brand = fields.Nested(NamedOut, allow_none=True)
+    category = fields.Nested(NamedOut)
+    merchants = fields.List(fields.Nested(NamedOut))
+    in_stock = fields.Boolean()
+    sold = fields.Integer()
+    pots = fields.List(fields.Nested(PotMarkOut))
+
+
+class FacetValueOut(Schema):
+    """A value to choose and what choosing it finds."""
+
+    value = fields.String()
+    label = fields.String()
+    count = fields.Integer()
+
+
+class FacetsOut(Schema):
+    """Facets by name."""
+
+    category = fields.List(fields.Nested(FacetValueOut))
+    brand = fields.List(fields.Nested(FacetValueOut))
+    price = fields.List(fields.Nested(FacetValueOut))
+    merchant = fields.List(fields.Nested(FacetValueOut))
+
+
+class SearchOut(Schema):
+    """Answer of ``GET /search``. ``matched_by``: all words, half, some, or browse."""
+
+    total = fields.Integer()
+    items = fields.List(fields.Nested(ItemOut))
+    facets = fields.Nested(FacetsOut)
+    next_cursor = fields.String(allow_none=True)
+    corrected_query = fields.String(allow_none=True)
+    matched_by = fields.String()
+    took_ms = fields.Float()
+
+
+class SuggestIn(StrictSchema):
+    """Query of ``GET /suggest``."""
+
+    q = fields.String(load_default="", validate=validate.Length(max=_MAX_TEXT))
+
+
+class SuggestionOut(Schema):
+    """A suggestion: what to search for, and what it is."""
+
+    text = fields.String()
+    kind = fields.String()
+
+
+class SuggestOut(Schema):
+    """Answer of ``GET /suggest``."""
+
+    suggestions = fields.List(fields.Nested(SuggestionOut))

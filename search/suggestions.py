@@ -1,0 +1,231 @@
+"""Suggestions while one types: by characters, pinyin and initials, from a sorted list of keys.
+
+The worker writes the list beside the index (``suggestions.json``) when the index was rebuilt
+or has changed; every process reads it when it was replaced. What is suggested is asked of the
+index first, so that nothing is offered that would lead to results the person may not see.
+"""
+
+import threading
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import orjson
+import rjieba
+
+from enterprises.services.eligibility import Viewer
+from search import documents
+from search.documents import SuggestSource
+from search.engines.base import AllOf, AnyValue, Clause, EngineView, NumberField
+from search.engines.choice import get_engine
+from search.engines.files import replace_file, stamp
+from search.goods_filters import Scope, visible_clause
+from search.queries import MatchKind, TextPlan, match_clause
+from search.tokens import is_han, normalise, spellings, syllables, tokenise_query
+
+MAX_TEXT = 40
+SHOWN = 10
+# Enough to find ten that lead somewhere; a bound on what one keystroke may cost.
+_TRIED = 40
+_SCANNED = 400
+_MAX_WORDS = 8_000
+_MIN_WORD_COUNT = 2
+_FILE = "suggestions.json"
+
+
+class Kind(StrEnum):
+    """What a suggestion is; the order in which equals are shown."""
+
+    CATEGORY = "category"
+    BRAND = "brand"
+    QUERY = "query"
+    PRODUCT = "product"
+
+
+_BOOST = {Kind.CATEGORY: 3, Kind.BRAND: 2, Kind.QUERY: 1, Kind.PRODUCT: 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something to suggest. ``ref`` is its inside id (0 for words), ``weight`` its use."""
+
+    text: str
+    kind: Kind
+    ref: int
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A suggestion as it is shown."""
+
+    text: str
+    kind: Kind
+
+
+class SuggestionList:
+    """Entries under all the keys that may be typed for them, sorted for prefix search."""
+
+    def __init__(self, entries: Sequence[Entry], keys: Sequence[tuple[str, int]]) -> None:
+        self._entries = entries
+        self._keys = [key for key, _ in keys]
+        self._refs = [ref for _, ref in keys]
+
+    def find(self, typed: str) -> list[Entry]:
+        """Entries with a key that begins with what was typed, the most used first."""
+        found: dict[int, int] = {}
+        start = bisect_left(self._keys, typed)
+        for place in range(start, min(start + _SCANNED, len(self._keys))):
+            if not self._keys[place].startswith(typed):
+                break
+            # The shorter the key, the more of it was typed.
+            found.setdefault(self._refs[place], len(self._keys[place]))
+        for ref in self._mixed(typed):
+            found.setdefault(ref, len(typed))
+        return [
+            self._entries[ref]
+            for ref in sorted(
+                found,
+                key=lambda ref: (
+                    found[ref] != len(typed),
+                    -_BOOST[self._entries[ref].kind],
+                    -self._entries[ref].weight,
+                    len(self._entries[ref].text),
+                ),
+            )
+        ]
+
+    def _mixed(self, typed: str) -> Iterator[int]:
+        """Characters and then letters: ``阿里b`` is the beginning of 阿里巴巴."""
+        split = next((place for place, letter in enumerate(typed) if not is_han(letter)), 0)
+        head, tail = typed[:split], typed[split:].replace(" ", "")
+        if not head or not tail:
+            return
+        start = bisect_left(self._keys, head)
+        for place in range(start, min(start + _SCANNED, len(self._keys))):
+            key = self._keys[place]
+            if not key.startswith(head):
+                break
+            parts = syllables(key[split:])
+            if "".join(parts).startswith(tail) or "".join(p[0] for p in parts).startswith(tail):
+                yield self._refs[place]
+
+    def to_json(self) -> bytes:
+        """The file's content."""
+        return orjson.dumps(
+            {
+                "entries": [[e.text, e.kind.value, e.ref, e.weight] for e in self._entries],
+                "keys": list(zip(self._keys, self._refs, strict=True)),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, content: bytes) -> "SuggestionList":
+        """Read the file's content."""
+        value = orjson.loads(content)
+        entries = [
+            Entry(text, Kind(kind), ref, weight) for text, kind, ref, weight in value["entries"]
+        ]
+        return cls(entries, [(key, ref) for key, ref in value["keys"]])
+
+
+def build_list(source: SuggestSource) -> SuggestionList:
+    """Categories, brands, the most sold products and the words of their titles."""
+    entries = [
+        *(Entry(name, Kind.CATEGORY, ref, 0) for ref, name in source.categories),
+        *(Entry(name, Kind.BRAND, ref, 0) for ref, name in source.brands),
+        *(Entry(title, Kind.PRODUCT, ref, sold) for ref, title, sold in source.products),
+    ]
+    known = {normalise(entry.text) for entry in entries}
+    entries += [
+        Entry(word, Kind.QUERY, 0, count)
+        for word, count in _common_words(title for _, title, _ in source.products)
+        if word not in known
+    ]
+    keys = [(key, ref) for ref, entry in enumerate(entries) for key in _keys(entry)]
+    return SuggestionList(entries, sorted(keys))
+
+
+def _common_words(titles: Iterable[str]) -> list[tuple[str, int]]:
+    words: Counter[str] = Counter()
+    for title in titles:
+        words.update({word for word in rjieba.cut(normalise(title)) if len(word) > 1})
+    common = words.most_common(_MAX_WORDS)
+    return [
+        (word, count)
+        for word, count in common
+        if count >= _MIN_WORD_COUNT and not any(map(str.isdigit, word)) and word.strip()
+    ]
+
+
+def _keys(entry: Entry) -> set[str]:
+    """What may be typed: the text itself, and its pinyin and initials (of a title's start)."""
+    text = " ".join(normalise(entry.text).split())
+    keys = {text}
+    keys.update(spellings(text if entry.kind is not Kind.PRODUCT else text[:8]) or ())
+    return {key for key in keys if key}
+
+
+class SuggestionFile:
+    """The list on disk, read again when it was replaced."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _FILE
+        self._lock = threading.Lock()
+        self._stamp: tuple[int, int] | None = None
+        self._list = SuggestionList((), ())
+
+    def current(self) -> SuggestionList:
+        """The newest list; an empty one before the first was written."""
+        found = stamp(self._path)
+        if found is not None and found != self._stamp:
+            with self._lock:
+                self._list = SuggestionList.from_json(self._path.read_bytes())
+                self._stamp = found
+        return self._list
+
+    def write(self, suggestions: SuggestionList) -> None:
+        """Replace the list for all processes."""
+        replace_file(self._path, suggestions.to_json())
+
+    def written_ns(self) -> int:
+        """When the list was written, in the file system's nanoseconds; 0 for never."""
+        found = stamp(self._path)
+        return 0 if found is None else found[0]
+
+
+def suggest(*, viewer: Viewer, text: str, suggestions: SuggestionFile) -> list[Suggestion]:
+    """At most ten suggestions for what was typed so far; each finds something to see."""
+    typed = " ".join(normalise(text[:MAX_TEXT]).split())
+    if not typed:
+        return []
+    view = get_engine().view()
+    sellers = documents.all_seller_ids() if viewer.programme.exclude.get("merchants") else None
+    visible = visible_clause(Scope((viewer.programme,), sellers or frozenset()))
+    shown: dict[str, Suggestion] = {}
+    for entry in suggestions.current().find(typed)[:_TRIED]:
+        if entry.text not in shown and _leads_somewhere(view, entry, visible):
+            shown[entry.text] = Suggestion(entry.text, entry.kind)
+        if len(shown) == SHOWN:
+            break
+    return list(shown.values())
+
+
+_REF_FIELDS = {
+    Kind.CATEGORY: NumberField.CATEGORY,
+    Kind.BRAND: NumberField.BRAND,
+    Kind.PRODUCT: NumberField.PRODUCT,
+}
+
+
+def _leads_somewhere(view: EngineView, entry: Entry, visible: Clause) -> bool:
+    number = _REF_FIELDS.get(entry.kind)
+    target: Clause
+    if number is not None:
+        target = AnyValue(number, (entry.ref,))
+    else:
+        target = match_clause(tokenise_query(entry.text), TextPlan(MatchKind.ALL_WORDS))
+    return view.count(AllOf((visible, target))) > 0
