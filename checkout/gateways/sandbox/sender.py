@@ -1,9 +1,10 @@
 """The thread that does what comes due: webhooks, and payments and refunds that were processing.
 
-Deliveries are rows, so they survive a restart. Each try is signed anew with every current secret
-and goes over real HTTP; a try that isn't answered 2xx is repeated after 1, 2, 4 … seconds up to
-``retry_cap_seconds``, for ``give_up_seconds`` in all. A few workers send, so that a slow receiver
-delays only its own events, and no request ever waits for one.
+Deliveries are rows, so they survive a restart; a try whose result was not yet written when the
+process died is made again, so a notice comes at least once. Each try is signed anew with every
+current secret and goes over real HTTP; one that isn't answered 2xx is repeated after 1, 2, 4 …
+seconds up to ``retry_cap_seconds``, for ``give_up_seconds`` in all. A few workers send, so that a
+slow receiver delays only its own events, and no request ever waits for one.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ import json
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event, Lock, Thread
+from dataclasses import dataclass
+from threading import Event, Lock, Thread, local
 
 import requests
-from sqlalchemy import Row, Table, func, select, update
+from sqlalchemy import Connection, Table, bindparam, select, update
 
 from checkout.gateways.sandbox import payments, records, refunds
 from checkout.gateways.sandbox.config import GatewayConfig
 from checkout.gateways.sandbox.idempotency import forget_answers
 from checkout.gateways.sandbox.objects import event_object
-from checkout.gateways.sandbox.store import Store, find
+from checkout.gateways.sandbox.store import Store, find, load
 from checkout.gateways.sandbox.work import Work
 from kernel.clock import real_now
 
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 WORKERS = 4
 TIMEOUT = (2.0, 10.0)
 LONGEST_SLEEP = 30.0
+# Results of tries are gathered this long, so that many share one commit.
+GATHER = 0.05
 HOUR = 3600.0
 
 
@@ -47,6 +51,36 @@ def retry_delay(tries: int, *, base: float, cap: float) -> float:
     return float(min(base * 2 ** min(tries - 1, 30), cap))
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One delivery that is due, with its event."""
+
+    event: records.Event
+    tries: int
+    first_at: float
+    next_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a try went: ``problem`` None means that the receiver took it."""
+
+    task: Task
+    problem: str | None
+
+
+_DELIVERIES = records.DELIVERIES
+_NEXT_DELIVERIES = (
+    select(records.EVENTS, _DELIVERIES.c.tries, _DELIVERIES.c.first_at, _DELIVERIES.c.next_at)
+    .join(_DELIVERIES, _DELIVERIES.c.event_id == records.EVENTS.c.id)
+    .where(_DELIVERIES.c.state == "pending")
+    .order_by(_DELIVERIES.c.next_at)
+    # Those under way still stand first in line, so look behind them.
+    .limit(2 * WORKERS + 1)
+)
+_NOTE_RESULT = update(_DELIVERIES).where(_DELIVERIES.c.event_id == bindparam("wanted"))
+
+
 class Sender:
     """One for a gateway. ``wake`` after a commit; ``stop`` waits for the tries under way."""
 
@@ -55,8 +89,12 @@ class Sender:
         self._config = config
         self._woken = Event()
         self._stopping = Event()
-        self._busy: set[str] = set()
         self._lock = Lock()
+        self._busy: set[str] = set()
+        self._results: list[Result] = []
+        self._backlog = False
+        self._local = local()
+        self._sessions: list[requests.Session] = []
         self._thread: Thread | None = None
         self._pool: ThreadPoolExecutor | None = None
         self._next_cleaning = 0.0
@@ -74,6 +112,9 @@ class Sender:
             self._thread.join()
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+            self._write_results()
+        for session in self._sessions:
+            session.close()
 
     def wake(self) -> None:
         self._woken.set()
@@ -82,10 +123,9 @@ class Sender:
         # The receiver was probably started together with us: don't sit out an old delay.
         now = self._now()
         with self._store.write() as connection:
-            table = records.DELIVERIES
             connection.execute(
-                update(table)
-                .where(table.c.state == "pending", table.c.next_at > now)
+                update(_DELIVERIES)
+                .where(_DELIVERIES.c.state == "pending", _DELIVERIES.c.next_at > now)
                 .values(next_at=now)
             )
 
@@ -95,10 +135,9 @@ class Sender:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._settle_due()
+                self._write_results()
                 self._clean()
-                self._dispatch_due()
-                pause = self._pause()
+                pause = self._do_what_is_due()
             except Exception:
                 # The thread must outlive a full disk or a locked file; it tries again in a second.
                 log.exception("the sender failed; it goes on")
@@ -106,27 +145,38 @@ class Sender:
             self._woken.wait(pause)
             self._woken.clear()
 
+    def _do_what_is_due(self) -> float:
+        """Settle and send what is due; seconds until there may be more."""
+        with self._store.read() as connection:
+            intents = _settling(connection, records.INTENTS)
+            refunds_ = _settling(connection, records.REFUNDS)
+            rows = connection.execute(_NEXT_DELIVERIES).mappings().all()
+        now = self._now()
+        for intent_id in [key for key, at in intents if at <= now]:
+            self._settle_intent(intent_id)
+        for refund_id in [key for key, at in refunds_ if at <= now]:
+            self._settle_refund(refund_id)
+        tasks = [
+            Task(load(records.Event, row), row["tries"], row["first_at"], row["next_at"])
+            for row in rows
+        ]
+        times = [at for _, at in intents + refunds_] + self._send_due(tasks, now)
+        soonest = min(times, default=now + LONGEST_SLEEP)
+        return min(max(soonest - self._now(), 0.0), LONGEST_SLEEP)
+
     # --- payments and refunds ------------------------------------------------------------------
 
-    def _settle_due(self) -> None:
-        for intent_id in self._due(records.INTENTS):
-            with self._store.write() as connection:
-                intent = find(connection, records.Intent, intent_id)
-                if intent is not None and intent.settle_at is not None:
-                    payments.settle(Work(connection, self._config), intent)
-        for refund_id in self._due(records.REFUNDS):
-            with self._store.write() as connection:
-                refund = find(connection, records.Refund, refund_id)
-                if refund is not None and refund.settle_at is not None:
-                    refunds.settle(Work(connection, self._config), refund)
+    def _settle_intent(self, intent_id: str) -> None:
+        with self._store.write() as connection:
+            intent = find(connection, records.Intent, intent_id)
+            if intent is not None and intent.settle_at is not None:
+                payments.settle(Work(connection, self._config), intent)
 
-    def _due(self, table: Table) -> list[str]:
-        with self._store.read() as connection:
-            return list(
-                connection.scalars(
-                    select(table.c.id).where(table.c.settle_at <= self._now()).limit(100)
-                )
-            )
+    def _settle_refund(self, refund_id: str) -> None:
+        with self._store.write() as connection:
+            refund = find(connection, records.Refund, refund_id)
+            if refund is not None and refund.settle_at is not None:
+                refunds.settle(Work(connection, self._config), refund)
 
     def _clean(self) -> None:
         now = self._now()
@@ -135,67 +185,39 @@ class Sender:
             with self._store.write() as connection:
                 forget_answers(connection, before=now - self._config.keep_answers_seconds)
 
-    def _pause(self) -> float:
-        """Seconds until something comes due; a finished try and a new event wake us earlier."""
-        deliveries = records.DELIVERIES
-        with self._lock:
-            busy = list(self._busy)
-        with self._store.read() as connection:
-            times = [
-                connection.scalar(select(func.min(records.INTENTS.c.settle_at))),
-                connection.scalar(select(func.min(records.REFUNDS.c.settle_at))),
-            ]
-            if len(busy) < WORKERS and self._config.webhook_url:
-                times.append(
-                    connection.scalar(
-                        select(func.min(deliveries.c.next_at)).where(
-                            deliveries.c.state == "pending", deliveries.c.event_id.not_in(busy)
-                        )
-                    )
-                )
-        soonest = min((at for at in times if at is not None), default=None)
-        if soonest is None:
-            return LONGEST_SLEEP
-        return float(min(max(soonest - self._now(), 0.0), LONGEST_SLEEP))
-
     # --- webhooks ------------------------------------------------------------------------------
 
-    def _dispatch_due(self) -> None:
+    def _send_due(self, tasks: list[Task], now: float) -> list[float]:
+        """Hand what is due to free workers; the times at which to look again."""
         if self._pool is None or not self._config.webhook_url:
-            return
+            return []
         with self._lock:
-            busy = list(self._busy)
-        table = records.DELIVERIES
-        with self._store.read() as connection:
-            due = list(
-                connection.scalars(
-                    select(table.c.event_id)
-                    .where(
-                        table.c.state == "pending",
-                        table.c.next_at <= self._now(),
-                        table.c.event_id.not_in(busy),
-                    )
-                    .order_by(table.c.next_at)
-                    .limit(max(WORKERS - len(busy), 0))
-                )
-            )
-        with self._lock:
-            self._busy.update(due)
-        for event_id in due:
-            self._pool.submit(self._deliver, event_id)
+            waiting = [task for task in tasks if task.event.id not in self._busy]
+            due = [task for task in waiting if task.next_at <= now]
+            free = WORKERS - len(self._busy)
+            taken = due[:free]
+            self._busy.update(task.event.id for task in taken)
+            # With more than the workers can take, the first to finish asks for the next at once.
+            self._backlog = len(due) > free
+            under_way = bool(self._busy)
+        for task in taken:
+            self._pool.submit(self._deliver, task)
+        later = [task.next_at for task in waiting if task.next_at > now]
+        return [*later, now + GATHER] if under_way else later
 
-    def _deliver(self, event_id: str) -> None:
+    def _deliver(self, task: Task) -> None:
+        problem: str | None = "not sent"
         try:
-            with self._store.read() as connection:
-                event = find(connection, records.Event, event_id)
-            if event is not None:
-                self._note(event_id, self._post(event))
-        except Exception:
-            log.exception("delivery of %s failed", event_id)
+            problem = self._post(task.event)
+        except Exception as error:
+            log.exception("delivery of %s failed", task.event.id)
+            problem = type(error).__name__
         finally:
             with self._lock:
-                self._busy.discard(event_id)
-            self._woken.set()
+                self._results.append(Result(task, problem))
+                backlog = self._backlog
+            if backlog:
+                self._woken.set()
 
     def _post(self, event: records.Event) -> str | None:
         """Send once. None when the receiver took it, else what it said instead."""
@@ -206,37 +228,67 @@ class Sender:
             "Stripe-Signature": sign(raw, self._config.webhook_secrets, at=int(self._now())),
             "User-Agent": "Stripe/1.0 (sandbox)",
         }
-        url = self._config.webhook_url or ""
-        with requests.Session() as session:
-            # A proxy from the environment has no business between two processes of one machine.
-            session.trust_env = False
-            try:
-                answer = session.post(
-                    url, data=raw, headers=headers, timeout=TIMEOUT, allow_redirects=False
-                )
-            except requests.RequestException as error:
-                return type(error).__name__
+        try:
+            answer = self._session().post(
+                self._config.webhook_url or "",
+                data=raw,
+                headers=headers,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            return type(error).__name__
         return None if 200 <= answer.status_code < 300 else f"HTTP {answer.status_code}"
 
-    def _note(self, event_id: str, problem: str | None) -> None:
-        table = records.DELIVERIES
-        with self._store.write() as connection:
-            row = connection.execute(select(table).where(table.c.event_id == event_id)).one()
-            values = self._after_try(row, problem)
-            connection.execute(update(table).where(table.c.event_id == event_id).values(values))
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = requests.Session()
+            # A proxy from the environment has no business between two processes of one machine.
+            session.trust_env = False
+            with self._lock:
+                self._sessions.append(session)
+        return session
 
-    def _after_try(self, row: Row[tuple[object, ...]], problem: str | None) -> dict[str, object]:
-        tries = row.tries + 1
-        if problem is None:
-            return {"state": "delivered", "tries": tries, "last_answer": None}
+    def _write_results(self) -> None:
+        with self._lock:
+            results = list(self._results)
+        if not results:
+            return
+        with self._store.write() as connection:
+            connection.execute(_NOTE_RESULT, [self._after_try(result) for result in results])
+        # Only now are they forgotten here: a commit that failed is made again with the next.
+        with self._lock:
+            del self._results[: len(results)]
+            self._busy.difference_update(result.task.event.id for result in results)
+
+    def _after_try(self, result: Result) -> dict[str, object]:
+        task, problem, config = result.task, result.problem, self._config
+        tries = task.tries + 1
         now = self._now()
-        config = self._config
-        gave_up = now - row.first_at >= config.give_up_seconds
-        log.info("webhook %s: try %d: %s", row.event_id, tries, problem)
-        delay = retry_delay(tries, base=config.retry_base_seconds, cap=config.retry_cap_seconds)
+        state, next_at = "delivered", task.next_at
+        if problem is not None:
+            log.info("webhook %s: try %d: %s", task.event.id, tries, problem)
+            gave_up = now - task.first_at >= config.give_up_seconds
+            state = "failed" if gave_up else "pending"
+            next_at = now + retry_delay(
+                tries, base=config.retry_base_seconds, cap=config.retry_cap_seconds
+            )
         return {
-            "state": "failed" if gave_up else "pending",
+            "wanted": task.event.id,
+            "state": state,
             "tries": tries,
+            "next_at": next_at,
             "last_answer": problem,
-            "next_at": now + delay,
         }
+
+
+def _settling(connection: Connection, table: Table) -> list[tuple[str, float]]:
+    """The next few ids that settle, and when."""
+    query = (
+        select(table.c.id, table.c.settle_at)
+        .where(table.c.settle_at.is_not(None))
+        .order_by(table.c.settle_at)
+        .limit(20)
+    )
+    return [(row.id, row.settle_at) for row in connection.execute(query)]
