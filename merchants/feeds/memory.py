@@ -12,8 +12,7 @@ from kernel.db import db
 from kernel.ids import public_id
 from merchants.feeds.columns import SYNONYMS, fold_header
 from merchants.feeds.models import FeedCategory, FeedError, FeedHeader, FeedLastRow, FeedRun
-from merchants.feeds.problems import MerchantNotApproved, UnknownMerchant
-from merchants.models import Merchant
+from merchants.services import APPROVED, MerchantNotApproved, find_merchant
 
 LAST_ROW = cast("Table", FeedLastRow.__table__)
 RUN = cast("Table", FeedRun.__table__)
@@ -56,15 +55,11 @@ class Run:
 
 
 def find_approved_merchant(code: str) -> int:
-    """The merchant's id. Raises UnknownMerchant, MerchantNotApproved."""
-    query = select(Merchant.id, Merchant.state).where(Merchant.code == code)
-    found = db.session.execute(query).tuples().one_or_none()
-    if found is None:
-        raise UnknownMerchant(f"没有代码为 {code} 的商户")
-    merchant_id, state = found
-    if state != "approved":
+    """The merchant's id. Raises NotFound, MerchantNotApproved."""
+    merchant = find_merchant(code=code)
+    if merchant.state != APPROVED:
         raise MerchantNotApproved
-    return merchant_id
+    return merchant.id
 
 
 def recall_headers(merchant_id: int) -> dict[str, str]:

@@ -5,17 +5,6 @@ from __future__ import annotations
 from kernel.errors import NotFound, Problem
 
 
-class UnknownMerchant(NotFound):
-    code = "unknown_merchant"
-    title = "没有这家商户"
-
-
-class MerchantNotApproved(Problem):
-    code = "merchant_not_approved"
-    status = 409
-    title = "商户还没有通过审核，不能上架商品"
-
-
 class FeedNotFound(NotFound):
     code = "feed_not_found"
     title = "没有找到这个文件"

@@ -172,7 +172,7 @@ def _csv_rows(
                 yield _cells(line, delimiter), ""
                 continue
             more = _lines_spanned(waiting, file.readline)
-            cells = _cells(line + "".join(more), delimiter)
+            cells = _cells(line + "".join(more), delimiter, strict=True)
             if more and (not width or len(cells) == width):
                 for _ in more:
                     waiting.popleft()
@@ -197,11 +197,13 @@ def _lines_spanned(waiting: deque[str], read_line: Callable[[], str]) -> list[st
     return []
 
 
-def _cells(record: str, delimiter: str) -> list[str]:
+def _cells(record: str, delimiter: str, *, strict: bool = False) -> list[str]:
+    """A record that is no CSV comes back as its one line. ``strict``: nothing but a delimiter
+    may follow a closing quote.
+    """
     try:
-        return next(csv.reader((record,), delimiter=delimiter), [])
+        return next(csv.reader((record,), delimiter=delimiter, strict=strict), [])
     except csv.Error:
-        # A carriage return inside an unquoted cell, or a cell beyond the module's limit.
         return [record.rstrip("\r\n")]
 
 

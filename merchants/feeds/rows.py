@@ -143,11 +143,12 @@ def _price(text: str, name: str) -> int:
     """Yuan to fen, in whole numbers all the way."""
     if _PLAIN_PRICE.fullmatch(text) and text.isascii():
         yuan, _, fen = text.partition(".")
-        return int(yuan) * 100 + int(fen.ljust(2, "0") if fen else 0)
-    try:
-        minor = parse_yuan(text.removesuffix("元"))
-    except ValueError:
-        raise BadRow(f"{name}“{text[:20]}”不是金额（元，最多两位小数）") from None
+        minor = int(yuan) * 100 + int(fen.ljust(2, "0") if fen else 0)
+    else:
+        try:
+            minor = parse_yuan(text.removesuffix("元"))
+        except ValueError:
+            raise BadRow(f"{name}“{text[:20]}”不是金额（元，最多两位小数）") from None
     if not 0 <= minor <= MAX_PRICE_MINOR:
         raise BadRow(f"{name}“{text[:20]}”超出范围")
     return minor
