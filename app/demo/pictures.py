@@ -112,14 +112,21 @@ def compose_object_icons(
     objects: Sequence[str], objects_dir: Path, out_dir: Path
 ) -> dict[str, str]:
     """Makes `objects/{object}.webp` under `out_dir`: 144 × 144, transparent, by object name."""
-    folder = out_dir / "objects"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in objects:
+    names = {name: f"objects/{name}.webp" for name in objects}
+    (out_dir / "objects").mkdir(parents=True, exist_ok=True)
+    present = _objects_present(objects_dir)
+    digests = {file: _digest(name, present) for name, file in names.items()}
+    due = set(_due(out_dir, digests))
+    for name, file in names.items():
+        if file not in due:
+            continue
         icon = _fitted(_object(name, objects_dir), ICON_SIDE - 8)
+        icon.thumbnail((ICON_SIDE, ICON_SIDE), Image.Resampling.LANCZOS)
         sheet = Image.new("RGBA", (ICON_SIDE, ICON_SIDE))
         sheet.alpha_composite(icon, ((ICON_SIDE - icon.width) // 2, (ICON_SIDE - icon.height) // 2))
-        _save(sheet, folder / f"{name}.webp")
-    return {name: f"objects/{name}.webp" for name in objects}
+        _save(sheet, out_dir / file)
+    _remember(out_dir, digests)
+    return names
 
 
 def category_picture(
@@ -154,21 +161,36 @@ def _count(product: ProductDefinition, sku: SkuDefinition) -> int:
 def _make(
     wanted: dict[str, Picture], objects_dir: Path, out_dir: Path, progress: Progress | None
 ) -> None:
-    manifest_path = out_dir / _MANIFEST
-    manifest: dict[str, str] = (
-        json.loads(manifest_path.read_text(encoding="utf-8")) if manifest_path.exists() else {}
-    )
     present = _objects_present(objects_dir)
-    digests = {name: _digest(picture, present) for name, picture in wanted.items()}
-    due = [
-        (wanted[name], objects_dir, out_dir / name)
-        for name, digest in digests.items()
-        if manifest.get(name) != digest or not (out_dir / name).exists()
-    ]
+    digests = {name: _digest(repr(astuple(it)), present) for name, it in wanted.items()}
+    due = [(wanted[name], objects_dir, out_dir / name) for name in _due(out_dir, digests)]
     for done, _ in enumerate(_worked(due), start=1):
         if progress is not None:
             progress(done, len(due))
-    manifest_path.write_text(json.dumps(digests, indent=0, sort_keys=True), encoding="utf-8")
+    _remember(out_dir, digests)
+
+
+def _manifest_of(out_dir: Path) -> dict[str, str]:
+    path = out_dir / _MANIFEST
+    kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return kept
+
+
+def _due(out_dir: Path, digests: dict[str, str]) -> list[str]:
+    """The files that are missing or were made of something else."""
+    manifest = _manifest_of(out_dir)
+    return [
+        file
+        for file, digest in digests.items()
+        if manifest.get(file) != digest or not (out_dir / file).exists()
+    ]
+
+
+def _remember(out_dir: Path, digests: dict[str, str]) -> None:
+    kept = _manifest_of(out_dir) | digests
+    beside = out_dir / f".{_MANIFEST}.part"
+    beside.write_text(json.dumps(kept, indent=0, sort_keys=True), encoding="utf-8")
+    beside.replace(out_dir / _MANIFEST)
 
 
 def _worked(due: list[tuple[Picture, Path, Path]]) -> Iterator[None]:
@@ -184,8 +206,8 @@ def _compose_one(job: tuple[Picture, Path, Path]) -> None:
     _save(composed(picture, objects_dir), out)
 
 
-def _digest(picture: Picture, present: bool) -> str:
-    return sha256(repr((_EDITION, present, astuple(picture))).encode()).hexdigest()[:16]
+def _digest(what: str, present: bool) -> str:
+    return sha256(repr((_EDITION, present, what)).encode()).hexdigest()[:16]
 
 
 def _objects_present(objects_dir: Path) -> bool:

@@ -1,6 +1,7 @@
 """Writes the demo catalogue as three merchants' feeds, in the ordinary feed format."""
 
 import csv
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from app.demo.catalogue.definitions import ProductDefinition, SkuDefinition, loa
 
 COLUMNS = (
     "商品编码", "SKU编码", "商品名称", "类目", "品牌", "规格", "市场价", "售价", "库存", "单位",
-    "关键词", "简介", "主图", "图集", "税收分类编码", "规格属性", "商品条码",
+    "关键词", "简介", "描述", "主图", "图集", "税收分类编码", "规格属性", "商品条码",
 )  # fmt: skip
 MERCHANTS = ("north", "south", "east")
 # The scheme of a picture that the demo world has made itself; the importer finds it by its key.
@@ -61,13 +62,32 @@ def _row(merchant: str, product: ProductDefinition, sku: SkuDefinition) -> tuple
         str(_stock(merchant, sku)),
         product.unit,
         product.keywords,
-        product.description,
+        _subtitle(product),
+        _description(product),
         f"{PICTURE_SCHEME}{sku.key}",
         "|".join(pictures[:4]),
         product.leaf.tax_code,
         ";".join(f"{name}:{value}" for name, value in sku.attributes),
         gtin_of(sku.key),
     )
+
+
+def _subtitle(product: ProductDefinition) -> str:
+    """The first clause of the description: what a listing has room for."""
+    return re.split(r"[；。]", product.description, maxsplit=1)[0]
+
+
+def _description(product: ProductDefinition) -> str:
+    """The description, what can be chosen, and what holds for returning it."""
+    lines = [product.description]
+    for place, (axis, _) in enumerate(product.skus[0].attributes):
+        values = dict.fromkeys(sku.attributes[place][1] for sku in product.skus)
+        lines.append(f"{axis}：{'、'.join(values)}。")
+    if product.leaf.no_reason_return:
+        lines.append("售后：签收七天内，不影响二次销售可无理由退货。")
+    else:
+        lines.append("售后：拆封后不支持无理由退货；有质量问题请随时申请，我们承担运费。")
+    return " ".join(lines)
 
 
 def offer_price(merchant: str, product: ProductDefinition, sku: SkuDefinition) -> int:
