@@ -50,6 +50,12 @@ export function formatDate(at: Date | string, locale: Locale, now: Date = shopNo
   return `${date.day} ${formatMonth(date.month, 'en')}${otherYear ? ` ${date.year}` : ''}`
 }
 
+/** "2026年12月3日": documents always carry the year. */
+export function formatFullDate(at: Date | string, locale: Locale): string {
+  const { year, month, day } = dateParts(at)
+  return locale === 'zh' ? `${year}年${month}月${day}日` : `${day} ${formatMonth(month, 'en')} ${year}`
+}
+
 /** "12月3日 14:05". */
 export function formatDateTime(at: Date | string, locale: Locale, now: Date = shopNow()): string {
   const { hour, minute } = dateParts(at)
