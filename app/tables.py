@@ -10,6 +10,7 @@ import kernel.idempotency
 import kernel.ledger.models
 import kernel.outbox
 import kernel.schedule
+import merchants.feeds.models
 import merchants.models
 import points.models
 import shop.models

@@ -56,7 +56,7 @@ class Sale:
 
 @dataclass(frozen=True, slots=True)
 class RefundLine:
-    """What of one line goes back now, by tender and commission, and its credit refunded in all."""
+    """What of one line goes back now, by tender, and the commission that goes back with it."""
 
     line_id: str
     kind: str
@@ -66,7 +66,6 @@ class RefundLine:
     points_minor: int
     cash_minor: int
     commission_minor: int
-    credit_before_minor: int
 
     @property
     def total_minor(self) -> int:
@@ -81,5 +80,5 @@ class SaleRefund:
     enterprise_public_id: str
     gateway: str
     lines: tuple[RefundLine, ...]
-    # Credit of each line that earlier refunds and this one have given back, for the red invoice.
+    # Credit of each line that earlier refunds have given back, for the red invoice.
     credit_before: Mapping[str, int]

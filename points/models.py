@@ -75,6 +75,8 @@ class WalletHoldItem(Base):
 
     hold_id: Mapped[int] = mapped_column(ForeignKey("wallet_hold.id"), primary_key=True)
     lot_id: Mapped[int] = mapped_column(ForeignKey("lot.id"), primary_key=True)
+    # The place in which it was spent, soonest expiry first: a refund goes back the other way.
+    position: Mapped[int] = mapped_column(nullable=False)
     amount: Mapped[int] = mapped_column(BigInteger, nullable=False)
     # The pot's policy as it was at purchase (Domain rule 7); points are always restored.
     refund_after_expiry: Mapped[str] = mapped_column(String(8), nullable=False)

@@ -73,6 +73,7 @@ def hold_lots(*, order_id: str, amounts: Mapping[str, int]) -> None:
             raise InsufficientPoints if lot.asset == Asset.POINT else InsufficientCredit
     if len(lots) != len(amounts):
         raise InsufficientCredit
+    positions = {lot_id: position for position, lot_id in enumerate(amounts)}
     hold = WalletHold(order_id=order_id, state=HELD, created_at=at)
     db.session.add(hold)
     db.session.flush()
@@ -82,6 +83,7 @@ def hold_lots(*, order_id: str, amounts: Mapping[str, int]) -> None:
             {
                 "hold_id": hold.id,
                 "lot_id": lot.id,
+                "position": positions[lot.public_id],
                 "amount": amounts[lot.public_id],
                 "refund_after_expiry": lot.refund_after_expiry or "restore",
                 "grace_days": lot.grace_days or 0,
@@ -113,6 +115,7 @@ def _items(order_id: str) -> Sequence[Row[*tuple[Any, ...]]]:
         select(
             WalletHold.id.label("hold_id"),
             WalletHold.state,
+            WalletHoldItem.position,
             WalletHoldItem.amount,
             WalletHoldItem.refunded,
             WalletHoldItem.refund_after_expiry,
@@ -189,6 +192,16 @@ def void_hold(*, order_id: str) -> None:
             target=lot_available(item.public_id),
         )
     post(key=f"void:{order_id}", reason="release", order_id=order_id, entries=entries)
+
+
+def captured_lots(*, order_id: str, asset: Asset) -> list[tuple[str, int]]:
+    """The lots (public id, amount) that an order spent of an asset, soonest expiry at purchase
+    first."""
+    return [
+        (item.public_id, item.amount)
+        for item in sorted(_items(order_id), key=lambda item: item.position)
+        if item.asset == asset
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,97 @@
+"""An order's invoice as page, PDF and XML, for the enterprise's finance and for the buyer.
+
+It stands in checkout because who may see it follows from the order; drawing and rendering are
+billing's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from billing.documents.invoice import InvoiceDocument, to_json
+from billing.documents.pdf import render_pdf
+from billing.documents.xml import render_xml
+from billing.services.invoices import NoEnterpriseInvoice, find_invoice, find_red_invoice
+from checkout.schemas import PageIn
+from checkout.services.views import (
+    find_enterprise_order,
+    find_order,
+    list_enterprise_orders,
+)
+from enterprises.services.companies import find_enterprise
+from kernel import cursors
+from kernel.auth.policy import Role, TenantKind
+from kernel.clock import rfc3339
+from kernel.errors import NotFound
+from kernel.web import api_blueprint, current_actor
+
+blueprint = api_blueprint("invoices", __name__)
+
+
+def _document(order_id: str) -> InvoiceDocument:
+    """404 for whoever may not see the order; ``?red=NUMBER`` asks for one of its red invoices."""
+    actor = current_actor()
+    if actor.has(Role.FINANCE, Role.HR) and actor.tenant_kind is TenantKind.ENTERPRISE:
+        try:
+            order = find_order(actor=actor, order_id=order_id)
+        except NotFound:
+            order = find_enterprise_order(enterprise_id=actor.tenant_id, order_id=order_id)
+    else:
+        order = find_order(actor=actor, order_id=order_id)
+        if not find_enterprise(enterprise_id=order.enterprise_id).employee_sees_invoice:
+            raise NoEnterpriseInvoice
+    red = request.args.get("red", "")
+    if red:
+        return find_red_invoice(order_id=order.public_id, number=red)
+    return find_invoice(order_id=order.public_id)
+
+
+@blueprint.route("/orders/<order_id>/invoice")
+@blueprint.response(200)
+def show_invoice(order_id: str) -> dict[str, Any]:
+    """The enterprise's single invoice of an order."""
+    document = _document(order_id)
+    return to_json(document) | {"drawn_at": rfc3339(document.drawn_at)}
+
+
+def _file(content: bytes, mimetype: str, name: str) -> Response:
+    response = Response(content, mimetype=mimetype)
+    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    return response
+
+
+@blueprint.route("/orders/<order_id>/invoice.pdf")
+@blueprint.alt_response(200, description="PDF with an embedded Chinese font")
+def invoice_pdf(order_id: str) -> Response:
+    """The invoice for people."""
+    document = _document(order_id)
+    return _file(render_pdf(document), "application/pdf", f"invoice-{document.number}.pdf")
+
+
+@blueprint.route("/orders/<order_id>/invoice.xml")
+@blueprint.alt_response(200, description="XML by the published schema")
+def invoice_xml(order_id: str) -> Response:
+    """The invoice for machines."""
+    document = _document(order_id)
+    return _file(render_xml(document), "application/xml", f"invoice-{document.number}.xml")
+
+
+@blueprint.route("/enterprise/orders")
+@blueprint.arguments(PageIn, location="query")
+@blueprint.response(200)
+def enterprise_orders(query: dict[str, Any]) -> dict[str, Any]:
+    """Orders that the enterprise's credit paid, each with its invoice; no employee is named."""
+    rows, total = list_enterprise_orders(
+        enterprise_id=current_actor().tenant_id,
+        before=cursors.unpack(query["cursor"]),
+        limit=query["limit"] + 1,
+    )
+    page = rows[: query["limit"]]
+    more = len(rows) > len(page)
+    return {
+        "items": [view for _, view in page],
+        "total": total,
+        "next_cursor": cursors.pack(page[-1][0]) if more else None,
+    }

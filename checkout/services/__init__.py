@@ -1,0 +1,1 @@
+"""What the cashier does, one noun a module."""

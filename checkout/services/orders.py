@@ -1,0 +1,362 @@
+"""Place, pay and close an order: each function is one committed step of Domain rule 28.
+
+Hot writes are Core statements over many rows at once. Nothing here talks to the gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from billing.sales import Sale, SaleLine
+from billing.services.invoices import draw_invoice
+from billing.services.payables import record_sale
+from checkout.models import (
+    Order,
+    OrderEvent,
+    OrderFunding,
+    OrderLine,
+    Payment,
+    Quote,
+    SubOrder,
+)
+from checkout.pricing import FREIGHT
+from checkout.services.quotes import check_for_sale, find_quote
+from checkout.states import OrderEventName, OrderState, SubOrderState, next_state
+from enterprises.services.companies import programme_of
+from enterprises.services.eligibility import Viewer
+from kernel import clock, faults, outbox
+from kernel.auth.models import Tenant
+from kernel.auth.policy import Actor
+from kernel.db import changed_rows, db
+from kernel.errors import Problem
+from kernel.ids import public_id
+from kernel.settings import get_settings
+from points.services.holds import capture_hold, hold_lots, void_hold
+from shop.services.cart import remove_bought
+from shop.services.catalogue import UnknownOffer, find_offers
+from shop.services.stock import capture_stock, hold_stock, release_stock
+
+SYSTEM = "system"
+
+
+class QuoteExpired(Problem):
+    code = "quote_expired"
+    status = 409
+    title = "报价已过期，请重新确认价格"
+
+
+class QuoteUsed(Problem):
+    code = "quote_used"
+    status = 409
+    title = "这份报价已经下过单"
+
+
+class PriceChanged(Problem):
+    """Raised inside the transaction; the edge adds a fresh quote to it."""
+
+    code = "price_changed"
+    status = 409
+    title = "价格有变化，请确认新的价格，没有扣款"
+
+
+def place_order(*, actor: Actor, quote_id: str) -> Order:
+    """Turn a quote into an order that holds its stock, lots and points.
+
+    Paid at once where nothing is left for the card. Raises :class:`QuoteExpired`,
+    :class:`QuoteUsed`, :class:`PriceChanged`, UnknownOffer, OutOfStock, InsufficientCredit,
+    InsufficientPoints; nothing has moved then.
+    """
+    quote = find_quote(actor=actor, quote_id=quote_id)
+    if quote.expires_at <= clock.now():
+        raise QuoteExpired
+    snapshot = quote.snapshot
+    _check_still_true(actor, snapshot)
+    order = _insert_order(actor, quote, snapshot)
+    hold_stock(
+        order_id=order.public_id,
+        quantities={
+            line["offer_pk"]: line["quantity"] for line in snapshot["lines"] if line["offer_pk"]
+        },
+    )
+    hold_lots(order_id=order.public_id, amounts=snapshot["lots"])
+    remove_bought(
+        membership_id=actor.membership_id,
+        offer_ids=[line["offer_pk"] for line in snapshot["lines"] if line["offer_pk"]],
+    )
+    if order.cash_minor == 0:
+        capture_order(order=order, actor=actor.person_public_id)
+    return order
+
+
+def _check_still_true(actor: Actor, snapshot: Mapping[str, Any]) -> None:
+    """Prices, sale and programme as they are now, read again from the database (S2)."""
+    goods = [line for line in snapshot["lines"] if line["kind"] != FREIGHT]
+    offers = find_offers(line["offer_id"] for line in goods)
+    rule, version = programme_of(enterprise_id=actor.tenant_id)
+    viewer = Viewer(actor.membership_id, actor.person_id, actor.tenant_id, rule, version)
+    for line in goods:
+        offer = offers.get(line["offer_id"])
+        if offer is None:
+            raise UnknownOffer(extra={"offer_id": line["offer_id"]})
+        check_for_sale(viewer, offer)
+        if offer.price_minor != line["unit_price_minor"]:
+            raise PriceChanged
+
+
+def _insert_order(actor: Actor, quote: Quote, snapshot: Mapping[str, Any]) -> Order:
+    at = clock.now()
+    tenders = snapshot["tenders"]
+    entity = snapshot["billing_entity"]
+    values: dict[str, Any] = {
+        "public_id": public_id("ord"),
+        "quote_id": quote.id,
+        "person_id": actor.person_id,
+        "membership_id": actor.membership_id,
+        "enterprise_id": actor.tenant_id,
+        "billing_entity_id": entity["id"] if entity else None,
+        "state": OrderState.PENDING_PAYMENT.value,
+        "goods_minor": snapshot["goods_minor"],
+        "discount_minor": snapshot["saved_minor"],
+        "freight_minor": snapshot["freight_minor"],
+        "payable_minor": snapshot["payable_minor"],
+        "credit_minor": sum(entry["amount_minor"] for entry in tenders["credit"]),
+        "points": tenders["points"]["points"],
+        "points_minor": tenders["points"]["amount_minor"],
+        "cash_minor": tenders["cash_minor"],
+        "refunded_minor": 0,
+        "address_sealed": snapshot["address"]["sealed"],
+        "region_code": snapshot["address"]["region_code"],
+        "created_at": at,
+        "pay_before_at": at + timedelta(minutes=get_settings().hold_minutes),
+        "paid_at": None,
+    }
+    try:
+        result = cast("CursorResult[Any]", db.session.execute(insert(Order).values(**values)))
+    except IntegrityError:
+        # The quote's own unique key: somebody has ordered by it, under another key.
+        db.session.rollback()
+        raise QuoteUsed from None
+    order = Order(id=result.lastrowid, **values)
+    _insert_parts(order, snapshot, at)
+    return order
+
+
+def _insert_parts(order: Order, snapshot: Mapping[str, Any], at: datetime) -> None:
+    lines = snapshot["lines"]
+    subs: dict[int, dict[str, Any]] = {}
+    for line in lines:
+        sub = subs.setdefault(
+            line["merchant_pk"],
+            {
+                "order_id": order.id,
+                "merchant_id": line["merchant_pk"],
+                "public_id": public_id("sub"),
+                "state": SubOrderState.TO_SHIP.value,
+                "goods_minor": 0,
+                "freight_minor": 0,
+            },
+        )
+        column = "freight_minor" if line["kind"] == FREIGHT else "goods_minor"
+        sub[column] += line["payable_minor"]
+    db.session.execute(insert(SubOrder), list(subs.values()))
+    db.session.execute(
+        insert(OrderLine), [_line_row(order.id, n, line) for n, line in enumerate(lines)]
+    )
+    db.session.execute(
+        insert(OrderFunding),
+        [
+            {
+                "order_id": order.id,
+                "number": number,
+                "line_number": row["line"],
+                "kind": row["kind"],
+                "lot_id": row["lot_id"],
+                "pot_id": row["pot_id"],
+                "source_name": row["source_name"],
+                "amount_minor": row["amount_minor"],
+                "refunded_minor": 0,
+            }
+            for number, row in enumerate(snapshot["funding"])
+        ],
+    )
+    if order.cash_minor:
+        settings = get_settings()
+        db.session.execute(
+            insert(Payment).values(
+                order_id=order.id,
+                gateway=settings.gateway.value,
+                amount_minor=order.cash_minor,
+                state="open",
+                ask_at=at + timedelta(minutes=settings.hold_minutes),
+            )
+        )
+
+
+_COPIED = (
+    "kind", "product_id", "title", "sku_name", "image", "unit", "tax_code", "rate_bp",
+    "treatment", "category_name", "commission_minor", "quantity", "unit_price_minor",
+    "gross_minor", "discount_minor", "payable_minor",
+)  # fmt: skip
+
+
+def _line_row(order_id: int, number: int, line: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: line[name] for name in _COPIED} | {
+        "order_id": order_id,
+        "number": number,
+        "public_id": line["line_id"],
+        "merchant_id": line["merchant_pk"],
+        "offer_id": line["offer_pk"],
+        "refunded_quantity": 0,
+        "refunded_minor": 0,
+    }
+
+
+def move_order(*, order: Order, event: OrderEventName, actor: str) -> bool:
+    """Move the state by the table, once, with history. False where somebody else moved it first.
+
+    Raises BadOrderMove for a move that is not allowed.
+    """
+    target = next_state(OrderState(order.state), event)
+    at = clock.now()
+    values: dict[str, Any] = {"state": target.value}
+    if event is OrderEventName.PAY:
+        values["paid_at"] = at
+    moved = changed_rows(
+        update(Order).where(Order.id == order.id, Order.state == order.state).values(**values)
+    )
+    if moved == 0:
+        return False
+    order.state = target.value
+    order.paid_at = values.get("paid_at", order.paid_at)
+    db.session.execute(
+        insert(OrderEvent).values(
+            order_id=order.id, state=target.value, event=event.value, actor=actor, at=at
+        )
+    )
+    return True
+
+
+def capture_order(*, order: Order, actor: str) -> bool:
+    """The order is paid: stock sold, holds spent, books written, invoice drawn, all or nothing.
+
+    False where it was captured before.
+    """
+    if order.state != OrderState.PENDING_PAYMENT:
+        return False
+    if not move_order(order=order, event=OrderEventName.PAY, actor=actor):
+        return False
+    capture_stock(order_id=order.public_id)
+    capture_hold(order_id=order.public_id)
+    sale = _sale(order)
+    record_sale(sale)
+    draw_invoice(sale)
+    outbox.emit("checkout.order_paid", order_id=order.public_id)
+    faults.point("capture_before_commit")
+    return True
+
+
+def _sale(order: Order) -> Sale:
+    """The order as billing takes it. A cash-only order needs no gateway name of its own."""
+    tenants = _tenants(order)
+    paid: dict[tuple[int, str], int] = {}
+    for row in db.session.execute(
+        select(OrderFunding.line_number, OrderFunding.kind, OrderFunding.amount_minor).where(
+            OrderFunding.order_id == order.id
+        )
+    ):
+        place = (row.line_number, row.kind)
+        paid[place] = paid.get(place, 0) + row.amount_minor
+    lines = db.session.execute(
+        select(OrderLine.__table__).where(OrderLine.order_id == order.id).order_by(OrderLine.number)
+    ).all()
+    return Sale(
+        order_id=order.public_id,
+        sequence=order.id,
+        enterprise_id=order.enterprise_id,
+        enterprise_public_id=tenants[order.enterprise_id],
+        billing_entity_id=order.billing_entity_id,
+        gateway=get_settings().gateway.value,
+        lines=tuple(
+            SaleLine(
+                line_id=line.public_id,
+                kind=line.kind,
+                merchant_id=line.merchant_id,
+                merchant_public_id=tenants[line.merchant_id],
+                name=line.title,
+                spec=line.sku_name,
+                unit=line.unit,
+                tax_code=line.tax_code,
+                category_name=line.category_name,
+                rate_bp=line.rate_bp,
+                treatment=line.treatment,
+                quantity=line.quantity,
+                unit_price_minor=line.unit_price_minor,
+                payable_minor=line.payable_minor,
+                commission_minor=line.commission_minor,
+                credit_minor=paid.get((line.number, "credit"), 0),
+                points_minor=paid.get((line.number, "points"), 0),
+                cash_minor=paid.get((line.number, "cash"), 0),
+            )
+            for line in lines
+        ),
+    )
+
+
+def _tenants(order: Order) -> dict[int, str]:
+    rows = db.session.execute(
+        select(Tenant.id, Tenant.public_id).where(
+            (Tenant.id == order.enterprise_id)
+            | Tenant.id.in_(select(SubOrder.merchant_id).where(SubOrder.order_id == order.id))
+        )
+    )
+    return dict(rows.tuples().all())
+
+
+def close_order(*, order: Order, actor: str) -> bool:
+    """Give up an unpaid order: stock, lots and points can be used again.
+
+    False where it was paid or closed before.
+    """
+    if order.state != OrderState.PENDING_PAYMENT:
+        return False
+    if not move_order(order=order, event=OrderEventName.CLOSE, actor=actor):
+        return False
+    release_stock(order_id=order.public_id)
+    void_hold(order_id=order.public_id)
+    db.session.execute(
+        update(SubOrder)
+        .where(SubOrder.order_id == order.id)
+        .values(state=SubOrderState.CLOSED.value)
+    )
+    db.session.execute(
+        update(Payment)
+        .where(Payment.order_id == order.id, Payment.state == "open")
+        .values(state="canceled")
+    )
+    outbox.emit("checkout.order_closed", order_id=order.public_id)
+    return True
+
+
+def confirm_receipt(*, order: Order, actor: str) -> None:
+    """The buyer has the goods. Raises BadOrderMove unless all is shipped."""
+    move_order(order=order, event=OrderEventName.CONFIRM_RECEIPT, actor=actor)
+    db.session.execute(
+        update(SubOrder)
+        .where(SubOrder.order_id == order.id, SubOrder.state == SubOrderState.SHIPPED.value)
+        .values(state=SubOrderState.RECEIVED.value)
+    )
+
+
+def lock_order(*, order_id: int) -> Order:
+    """The order's row, locked where the database locks rows; fresh from the database."""
+    return db.session.scalars(
+        select(Order)
+        .where(Order.id == order_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()

@@ -1,0 +1,441 @@
+"""The card part: intents, the gateway's news, closing and sweeping (Domain rules 9, 18, 28).
+
+Every function that talks to the gateway does so between transactions, never inside one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import insert, select, update
+
+from billing.services.payables import settle_card_refund
+from checkout.gateways import make_gateway
+from checkout.gateways.base import (
+    Gateway,
+    GatewayEvent,
+    GatewayRefused,
+    GatewayUnavailable,
+    Intent,
+    IntentStatus,
+    RefundStatus,
+    WebhookRefused,
+)
+from checkout.models import GatewayEventRow, Order, Payment, Refund
+from checkout.services.orders import SYSTEM, capture_order, close_order, lock_order
+from checkout.states import OrderState
+from kernel import clock, faults
+from kernel.db import changed_rows, db, write_transaction
+from kernel.errors import Problem, ServiceUnavailable
+from kernel.ledger.chart import Asset, gateway_clearing, gateway_unapplied
+from kernel.ledger.services import move, post
+from kernel.settings import Settings, get_settings
+
+log = structlog.get_logger(__name__)
+
+CURRENCY = "cny"
+# A payment that is processing keeps its goods; the gateway is asked again, up to a day (rule 9).
+_ASK_AGAIN = timedelta(minutes=2)
+_GIVE_UP = timedelta(hours=24)
+
+
+class BadWebhook(Problem):
+    code = "bad_webhook"
+    status = 400
+    title = "网关通知无效"
+
+
+class GatewayDown(ServiceUnavailable):
+    code = "gateway_unavailable"
+    title = "银行卡网关暂时不可用，没有扣款，请稍后再试"
+
+
+class PaymentProcessing(Problem):
+    code = "payment_processing"
+    status = 409
+    title = "银行正在处理付款，请稍候"
+
+
+_made: tuple[Settings, Gateway] | None = None
+
+
+def gateway() -> Gateway:
+    """The process's gateway, made once for its settings."""
+    global _made
+    settings = get_settings()
+    if _made is None or _made[0] is not settings:
+        _made = (settings, make_gateway(settings))
+    return _made[1]
+
+
+@dataclass(frozen=True)
+class PaymentView:
+    intent_id: str
+    client_secret: str
+    amount_minor: int
+
+
+def open_intent(*, order_id: int) -> PaymentView | None:
+    """Make (or find again) the intent of an order that waits for its card part; None otherwise.
+
+    The gateway's key is derived from the order, so a retry after a crash gets the same intent.
+    Raises :class:`GatewayDown`; the order stays for the retry or the sweep.
+    """
+    row = db.session.execute(
+        select(
+            Order.public_id,
+            Order.state,
+            Payment.intent_id,
+            Payment.client_secret,
+            Payment.amount_minor,
+        )
+        .join(Payment, Payment.order_id == Order.id)
+        .where(Order.id == order_id)
+    ).one_or_none()
+    db.session.rollback()
+    if row is None or row.state != OrderState.PENDING_PAYMENT:
+        return None
+    if row.intent_id:
+        return PaymentView(row.intent_id, row.client_secret, row.amount_minor)
+    intent = _create(row.public_id, row.amount_minor)
+    faults.point("order_after_intent")
+    with write_transaction():
+        db.session.execute(
+            update(Payment)
+            .where(Payment.order_id == order_id)
+            .values(intent_id=intent.id, client_secret=intent.client_secret)
+        )
+    return PaymentView(intent.id, intent.client_secret or "", row.amount_minor)
+
+
+def _create(order_public_id: str, amount_minor: int) -> Intent:
+    try:
+        return gateway().create_intent(
+            amount_minor=amount_minor,
+            order_id=order_public_id,
+            idempotency_key=f"intent-{order_public_id}",
+            description=f"福满订单 {order_public_id}",
+        )
+    except GatewayUnavailable:
+        raise GatewayDown(retry_after=2) from None
+
+
+def cancel_unpaid(*, order_id: int, actor: str) -> str:
+    """Close an unpaid order; its intent is cancelled at the gateway before anything is released.
+
+    Returns the order's state: where the card had paid already the order is captured instead.
+    Raises :class:`PaymentProcessing` and :class:`GatewayDown`; all stays held then.
+    """
+    intent = _cancel_intent(order_id)
+    with write_transaction():
+        order = lock_order(order_id=order_id)
+        if intent is not None and intent.status is IntentStatus.SUCCEEDED:
+            _apply_success(order, intent)
+        else:
+            close_order(order=order, actor=actor)
+        return order.state
+
+
+def _cancel_intent(order_id: int) -> Intent | None:
+    row = db.session.execute(
+        select(Order.public_id, Payment.intent_id, Payment.amount_minor)
+        .join(Payment, Payment.order_id == Order.id)
+        .where(Order.id == order_id)
+    ).one_or_none()
+    db.session.rollback()
+    if row is None:
+        return None
+    # Without a stored intent a crash may have left one at the gateway: the same key finds it.
+    intent_id = row.intent_id or _create(row.public_id, row.amount_minor).id
+    try:
+        intent = gateway().cancel_intent(intent_id, idempotency_key=f"cancel-{row.public_id}")
+    except GatewayUnavailable:
+        raise GatewayDown("银行卡网关暂时不可用，请稍后再取消", retry_after=2) from None
+    except GatewayRefused:
+        intent = _retrieve(intent_id)
+    if not intent.status.is_final:
+        raise PaymentProcessing
+    return intent
+
+
+def _retrieve(intent_id: str) -> Intent:
+    try:
+        return gateway().retrieve_intent(intent_id)
+    except GatewayUnavailable:
+        raise GatewayDown(retry_after=2) from None
+
+
+def _apply_success(order: Order, intent: Intent) -> None:
+    """The gateway took the money: capture, or where the order is closed, keep it for a refund."""
+    payment = db.session.get_one(Payment, order.id)
+    if (
+        intent.amount_received_minor != payment.amount_minor
+        or intent.amount_minor != payment.amount_minor
+        or intent.currency.lower() != CURRENCY
+        or intent.order_id != order.public_id
+    ):
+        raise BadWebhook("金额、币种或订单与付款不符")
+    if payment.state in {"succeeded", "late"}:
+        return
+    if order.state == OrderState.PENDING_PAYMENT:
+        capture_order(order=order, actor="gateway")
+        payment.state = "succeeded"
+        return
+    # Paid after closing (X6): the money is not the order's; it goes back by itself.
+    payment.state = "late"
+    payment.ask_at = clock.now()
+    post(
+        key=f"late:{order.public_id}",
+        reason="paid_after_closing",
+        order_id=order.public_id,
+        entries=move(
+            Asset.CNY,
+            payment.amount_minor,
+            source=gateway_unapplied(payment.gateway),
+            target=gateway_clearing(payment.gateway),
+        ),
+    )
+
+
+def take_event(*, raw_body: bytes, signature: str | None) -> None:
+    """Take in one notice of the gateway, once, in any order of arrival.
+
+    Raises :class:`BadWebhook` for what is not signed by the gateway, is stale, or does not fit
+    the payment it names; nothing has changed then.
+    """
+    try:
+        event = gateway().parse_webhook(raw_body, signature)
+    except WebhookRefused as refused:
+        raise BadWebhook(str(refused), extra={"reason": refused.code}) from None
+    with write_transaction():
+        fresh = changed_rows(
+            insert(GatewayEventRow)
+            .prefix_with("OR IGNORE", dialect="sqlite")
+            .prefix_with("IGNORE", dialect="mysql")
+            .prefix_with("IGNORE", dialect="mariadb"),
+            [
+                {
+                    "event_id": event.id,
+                    "kind": event.type,
+                    "intent_id": event.intent.id if event.intent else None,
+                    "received_at": clock.real_now(),
+                }
+            ],
+        )
+        if fresh:
+            _apply_event(event)
+    faults.point("capture_after_commit")
+
+
+def _apply_event(event: GatewayEvent) -> None:
+    if event.type == "payment_intent.succeeded" and event.intent is not None:
+        order = _order_of_intent(event.intent)
+        if order is not None:
+            _apply_success(order, event.intent)
+    elif event.type == "payment_intent.canceled" and event.intent is not None:
+        order = _order_of_intent(event.intent)
+        if order is not None:
+            close_order(order=order, actor="gateway")
+    elif event.refund is not None and event.refund.status is RefundStatus.SUCCEEDED:
+        _finish_refund(event.refund.refund_id, event.refund.id)
+
+
+def _order_of_intent(intent: Intent) -> Order | None:
+    """By our order id in the intent: the notice may come before the intent is committed here."""
+    if intent.order_id is None:
+        return None
+    order_id = db.session.scalar(select(Order.id).where(Order.public_id == intent.order_id))
+    if order_id is None:
+        log.warning("gateway_event_of_unknown_order", intent_id=intent.id)
+        return None
+    db.session.execute(
+        update(Payment)
+        .where(Payment.order_id == order_id, Payment.intent_id.is_(None))
+        .values(intent_id=intent.id, client_secret=intent.client_secret)
+    )
+    return lock_order(order_id=order_id)
+
+
+def ask_gateway(*, order_id: int) -> str:
+    """Ask the gateway about an order's payment and act on the truth; returns the order's state."""
+    row = db.session.execute(
+        select(Order.state, Payment.intent_id)
+        .join(Payment, Payment.order_id == Order.id)
+        .where(Order.id == order_id)
+    ).one_or_none()
+    db.session.rollback()
+    if row is None or row.intent_id is None or row.state != OrderState.PENDING_PAYMENT:
+        return row.state if row else ""
+    intent = _retrieve(row.intent_id)
+    if intent.status is not IntentStatus.SUCCEEDED:
+        return str(row.state)
+    with write_transaction():
+        order = lock_order(order_id=order_id)
+        _apply_success(order, intent)
+        return order.state
+
+
+def sweep_unpaid(*, limit: int = 200) -> int:
+    """The job: close orders whose time to pay is over, or capture where the card did pay."""
+    done = 0
+    rows = db.session.execute(
+        select(Order.id, Order.pay_before_at)
+        .outerjoin(Payment, Payment.order_id == Order.id)
+        .where(
+            Order.state == OrderState.PENDING_PAYMENT.value,
+            Order.pay_before_at <= clock.now(),
+            (Payment.ask_at.is_(None)) | (Payment.ask_at <= clock.now()),
+        )
+        .order_by(Order.pay_before_at)
+        .limit(limit)
+    ).all()
+    db.session.rollback()
+    for row in rows:
+        try:
+            cancel_unpaid(order_id=row.id, actor=SYSTEM)
+            done += 1
+        except (PaymentProcessing, GatewayDown) as waiting:
+            if clock.now() - row.pay_before_at > _GIVE_UP:
+                log.error("payment_still_unknown", order_id=row.id, reason=waiting.code)
+            with write_transaction():
+                db.session.execute(
+                    update(Payment)
+                    .where(Payment.order_id == row.id)
+                    .values(ask_at=clock.now() + _ASK_AGAIN)
+                )
+    return done + send_refunds(limit=limit) + return_late_payments(limit=limit)
+
+
+def send_refunds(*, limit: int = 200) -> int:
+    """Ask the gateway for card refunds that it has not confirmed; the refund's id is the key."""
+    rows = db.session.scalars(
+        select(Refund.id)
+        .where(Refund.cash_state == "in_transit", Refund.ask_at <= clock.now())
+        .order_by(Refund.ask_at)
+        .limit(limit)
+    ).all()
+    db.session.rollback()
+    return sum(send_refund(refund_key=key) for key in rows)
+
+
+def send_refund(*, refund_key: int) -> bool:
+    """One card refund: ask, and finish it where the gateway says that it is done."""
+    row = db.session.execute(
+        select(Refund.public_id, Refund.cash_minor, Refund.gateway_refund_id, Payment.intent_id)
+        .join(Payment, Payment.order_id == Refund.order_id)
+        .where(Refund.id == refund_key)
+    ).one()
+    db.session.rollback()
+    try:
+        answer = (
+            gateway().retrieve_refund(row.gateway_refund_id)
+            if row.gateway_refund_id
+            else gateway().refund(
+                intent_id=row.intent_id,
+                amount_minor=row.cash_minor,
+                refund_id=row.public_id,
+                idempotency_key=f"refund-{row.public_id}",
+            )
+        )
+    except (GatewayUnavailable, GatewayRefused) as problem:
+        log.warning("refund_not_sent", refund_id=row.public_id, error=str(problem))
+        with write_transaction():
+            db.session.execute(
+                update(Refund)
+                .where(Refund.id == refund_key)
+                .values(ask_at=clock.now() + _ASK_AGAIN)
+            )
+        return False
+    with write_transaction():
+        if answer.status is RefundStatus.SUCCEEDED:
+            _finish_refund(row.public_id, answer.id)
+        else:
+            db.session.execute(
+                update(Refund)
+                .where(Refund.id == refund_key)
+                .values(gateway_refund_id=answer.id, ask_at=clock.now() + _ASK_AGAIN)
+            )
+    return answer.status is RefundStatus.SUCCEEDED
+
+
+def _finish_refund(refund_id: str | None, gateway_refund_id: str) -> None:
+    """The card's part of a refund has gone back: settle it in the books, once."""
+    row = db.session.execute(
+        select(Refund.id, Refund.public_id, Refund.cash_minor, Order.public_id.label("order_id"))
+        .join(Order, Order.id == Refund.order_id)
+        .where(Refund.public_id == refund_id)
+    ).one_or_none()
+    if row is None:
+        return
+    moved = changed_rows(
+        update(Refund)
+        .where(Refund.id == row.id, Refund.cash_state == "in_transit")
+        .values(cash_state="done", gateway_refund_id=gateway_refund_id)
+    )
+    if moved:
+        settle_card_refund(
+            order_id=row.order_id,
+            refund_id=row.public_id,
+            gateway=get_settings().gateway.value,
+            amount_minor=row.cash_minor,
+        )
+
+
+def return_late_payments(*, limit: int = 200) -> int:
+    """Give back what was paid after closing, by itself (X6)."""
+    rows: list[Any] = list(
+        db.session.execute(
+            select(
+                Payment.order_id,
+                Payment.intent_id,
+                Payment.amount_minor,
+                Payment.gateway,
+                Order.public_id,
+            )
+            .join(Order, Order.id == Payment.order_id)
+            .where(Payment.state == "late", Payment.ask_at <= clock.now())
+            .limit(limit)
+        )
+    )
+    db.session.rollback()
+    done = 0
+    for row in rows:
+        try:
+            answer = gateway().refund(
+                intent_id=row.intent_id,
+                amount_minor=row.amount_minor,
+                refund_id=f"late-{row.public_id}",
+                idempotency_key=f"late-{row.public_id}",
+            )
+        except (GatewayUnavailable, GatewayRefused) as problem:
+            log.warning("late_refund_not_sent", order_id=row.public_id, error=str(problem))
+            continue
+        if answer.status is not RefundStatus.SUCCEEDED:
+            continue
+        with write_transaction():
+            _settle_late(row)
+        done += 1
+    return done
+
+
+def _settle_late(row: Any) -> None:
+    moved = changed_rows(
+        update(Payment)
+        .where(Payment.order_id == row.order_id, Payment.state == "late")
+        .values(state="returned")
+    )
+    if moved:
+        post(
+            key=f"late-back:{row.public_id}",
+            reason="late_payment_returned",
+            order_id=row.public_id,
+            entries=move(
+                Asset.CNY,
+                row.amount_minor,
+                source=gateway_clearing(row.gateway),
+                target=gateway_unapplied(row.gateway),
+            ),
+        )
