@@ -54,7 +54,8 @@ class Cursor:
 
 def fingerprint(*parts: object) -> str:
     """A short name of a search: the same parts give the same name."""
-    return hashlib.sha256(orjson.dumps(parts)).hexdigest()[:16]
+    # Whatever came in, even halves of characters, has a representation.
+    return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def encode_cursor(cursor: Cursor) -> str:

@@ -141,13 +141,13 @@ def measure(
 ) -> dict[str, Any]:
     """Run each labelled query through ``find`` (query in, titles out, best first)."""
     tallies: dict[str, _Tally] = {}
-    for query in labels.queries:
+    for number, query in enumerate(labels.queries, 1):
         started = time.perf_counter()
         titles = find(query.text)
         took_ms = (time.perf_counter() - started) * 1_000
         tallies.setdefault(query.set_name, _Tally()).add(query, titles, took_ms)
         if progress is not None:
-            progress(1)
+            progress(number)
     return {name: tally.report() for name, tally in tallies.items()}
 
 
@@ -192,7 +192,7 @@ def fill_scratch(
             engine.write(batch)
             batch.clear()
             if progress is not None:
-                progress(_BATCH)
+                progress(number)
     engine.write(batch)
     return Scratch(titles=known, left_out=left_out)
 

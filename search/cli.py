@@ -1,0 +1,208 @@
+"""``mall search``: rebuild, query, evaluate. Mounted by ``app/cli.py`` in an app context."""
+
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from sqlalchemy import select
+
+from enterprises.services.eligibility import Viewer, viewer_of
+from kernel.auth.models import Membership, Person, Tenant
+from kernel.auth.policy import Actor, Role, TenantKind
+from kernel.db import db, read_only
+from kernel.errors import Problem
+from kernel.settings import get_settings
+from search import evaluate as evaluation
+from search.engines.choice import get_engine
+from search.engines.embedded import EmbeddedEngine
+from search.rebuilding import WorkerStopped, rebuild_now
+from search.schemas import SearchOut
+from search.services import MAX_LIMIT, SearchRequest, search
+from search.weights import get_weights
+
+_FAILED = 1
+_ALL_GOODS = Viewer(membership_id=0, person_id=0, enterprise_id=None)
+
+
+@click.group("search")
+def search_commands() -> None:
+    """The search index and how well it finds."""
+
+
+def _print_json(value: Any) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE), nl=False)
+
+
+@contextmanager
+def _bar(title: str, total: int | None) -> Iterator[Any]:
+    """A progress bar on standard error; yields a function that is told what is done."""
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        line = progress.add_task(title, total=total)
+
+        def show(done: int, of: int | None = None) -> None:
+            progress.update(line, completed=done, total=of if of is not None else total)
+
+        yield show
+
+
+@search_commands.command("rebuild")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def rebuild_command(*, as_json: bool) -> None:
+    """Build the index anew beside the live one, and swap."""
+    with _bar("重建索引", None) as show:
+        try:
+            done = rebuild_now(get_engine(), progress=show)
+        except WorkerStopped as error:
+            click.echo(str(error), err=True)
+            sys.exit(_FAILED)
+    value = {**asdict(done), "seconds": round(done.seconds, 3)}
+    value["rate"] = round(done.products / done.seconds, 1) if done.seconds else 0.0
+    if as_json:
+        _print_json(value)
+    else:
+        _print_pairs(value)
+
+
+@search_commands.command("query")
+@click.argument("text")
+@click.option("--as", "login", default="", help="Search as this login sees the mall.")
+@click.option("--size", default=10, type=click.IntRange(1, MAX_LIMIT), help="Items shown.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def query_command(text: str, login: str, size: int, *, as_json: bool) -> None:
+    """What TEXT finds: of all goods, or of those that a login may see."""
+    with read_only():
+        viewer = viewer_of(_actor_of(login)) if login else _ALL_GOODS
+        try:
+            result = search(viewer=viewer, request=SearchRequest(text, limit=size))
+        except Problem as problem:
+            click.echo(problem.detail, err=True)
+            sys.exit(_FAILED)
+    value: dict[str, Any] = SearchOut().dump(result)
+    value["took_ms"] = round(value["took_ms"], 3)
+    if as_json:
+        _print_json(value)
+        return
+    table = Table("商品", "价格", "商家", title=f"{value['total']} 件，{value['took_ms']} 毫秒")
+    for item in value["items"]:
+        price = f"{item['price_minor'] // 100}.{item['price_minor'] % 100:02d}"
+        table.add_row(item["title"], price, "、".join(m["name"] for m in item["merchants"]))
+    Console().print(table)
+
+
+def _actor_of(login: str) -> Actor:
+    """The actor of a login's first membership, an enterprise's before others."""
+    rows = db.session.execute(
+        select(Person, Membership, Tenant)
+        .join(Membership, Membership.person_id == Person.id)
+        .join(Tenant, Tenant.id == Membership.tenant_id)
+        .where(Person.login == login.strip().lower())
+        .order_by(Tenant.kind != TenantKind.ENTERPRISE.value, Membership.id)
+    ).all()
+    if not rows:
+        raise click.BadParameter(f"no login {login!r}", param_hint="--as")
+    person, membership, tenant = rows[0]
+    return Actor(
+        person_id=person.id,
+        person_public_id=person.public_id,
+        login=person.login,
+        name=person.name,
+        membership_id=membership.id,
+        membership_public_id=membership.public_id,
+        tenant_id=tenant.id,
+        tenant_public_id=tenant.public_id,
+        tenant_kind=TenantKind(tenant.kind),
+        tenant_name=tenant.name,
+        roles=frozenset(map(Role, membership.roles)),
+        active=membership.active,
+    )
+
+
+@search_commands.command("evaluate")
+@click.argument("labels", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--filler", default=0, type=click.IntRange(0, 5_000_000), help="Filler titles.")
+@click.option(
+    "--titles",
+    "titles_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Real titles that filler is recombined from, one a line.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def evaluate_command(labels: Path, filler: int, titles_file: Path | None, *, as_json: bool) -> None:
+    """Measure relevance on labelled queries: on the live index, or on a scratch index."""
+    if filler and titles_file is None:
+        raise click.UsageError("--filler needs --titles")
+    try:
+        known = evaluation.Labels.from_json(orjson.loads(labels.read_bytes()))
+        real = evaluation.read_titles(titles_file) if titles_file is not None else []
+    except (orjson.JSONDecodeError, evaluation.BadLabels, ValueError) as error:
+        click.echo(f"{labels}: {error}", err=True)
+        sys.exit(_FAILED)
+    value = _on_scratch(known, filler, real) if filler else _on_live(known)
+    if as_json:
+        _print_json(value)
+    else:
+        _print_sets(value)
+
+
+def _on_live(labels: evaluation.Labels) -> dict[str, Any]:
+    def find(text: str) -> list[str]:
+        with read_only():
+            result = search(viewer=_ALL_GOODS, request=SearchRequest(text, limit=MAX_LIMIT))
+        return [item.title for item in result.items]
+
+    with _bar("查询", len(labels.queries)) as show:
+        return {"sets": evaluation.measure(labels, find, progress=show), "filler_left_out": 0}
+
+
+def _on_scratch(labels: evaluation.Labels, filler: int, real: list[str]) -> dict[str, Any]:
+    """A scratch index beside the live one, which is left alone; removed afterwards."""
+    home = get_settings().data_dir
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="evaluate-", dir=home) as folder:
+        engine = EmbeddedEngine(Path(folder))
+        try:
+            with _bar("建临时索引", filler) as show:
+                scratch = evaluation.fill_scratch(
+                    engine, labels, filler=filler, real_titles=real, progress=show
+                )
+            find = evaluation.scratch_finder(engine.view(), scratch, get_weights())
+            with _bar("查询", len(labels.queries)) as show:
+                sets = evaluation.measure(labels, find, progress=show)
+        finally:
+            engine.close()
+    return {"sets": sets, "filler_left_out": scratch.left_out}
+
+
+def _print_pairs(value: Mapping[str, Any]) -> None:
+    table = Table(show_header=False)
+    for name, entry in value.items():
+        table.add_row(name, str(entry))
+    Console().print(table)
+
+
+def _print_sets(value: Mapping[str, Any]) -> None:
+    table = Table("set", "queries", "MRR@10", "95%", "nDCG@10", "recall@100", "p50 ms", "p99 ms")
+    for name, entry in value["sets"].items():
+        low, high = entry["mrr_at_10_interval"]
+        table.add_row(
+            name,
+            str(entry["queries"]),
+            f"{entry['mrr_at_10']:.3f}",
+            f"{low:.3f}–{high:.3f}",
+            f"{entry['ndcg_at_10']:.3f}",
+            f"{entry['recall_at_100']:.3f}",
+            f"{entry['p50_ms']:.1f}",
+            f"{entry['p99_ms']:.1f}",
+        )
+    Console().print(table)
+    if value["filler_left_out"]:
+        Console().print(f"{value['filler_left_out']} filler titles left out")

@@ -1,0 +1,91 @@
+"""A rebuild from the command line: here, or by the worker when that holds the index."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kernel.db import read_only, write_transaction
+from search import documents, indexing, tasks
+from search.engines.base import SearchEngine
+from search.engines.generations import IndexBusy
+
+_POLL_SECONDS = 0.2
+Progress = Callable[[int, int], None]
+
+
+class WorkerStopped(RuntimeError):
+    """The worker that was asked to rebuild makes no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild made."""
+
+    generation: str
+    products: int
+    listings: int
+    seconds: float
+    by_worker: bool
+
+
+def rebuild_now(
+    engine: SearchEngine, *, progress: Progress | None = None, patience: float = 60.0
+) -> Rebuilt:
+    """Rebuild and swap; returns when the new generation is the live one.
+
+    ``progress`` is told products done and products in all. ``patience`` is how many seconds
+    the worker may take for one step.
+
+    Raises:
+        WorkerStopped: the worker holds the index and did nothing for so long.
+    """
+    started = time.perf_counter()
+    with read_only():
+        total = documents.count_products()
+    report = progress or _silent
+    try:
+        indexing.begin_rebuild(engine)
+    except IndexBusy:
+        generation = _by_worker(engine, total, report, patience)
+        by_worker = True
+    else:
+        generation = _here(engine, total, report)
+        by_worker = False
+    return Rebuilt(
+        generation=generation,
+        products=total,
+        listings=engine.view().size,
+        seconds=time.perf_counter() - started,
+        by_worker=by_worker,
+    )
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
+def _here(engine: SearchEngine, total: int, report: Progress) -> str:
+    done = 0
+    while True:
+        step = indexing.rebuild_step(engine)
+        if step.generation:
+            return step.generation
+        done = min(done + indexing.BATCH, total)
+        report(done, total)
+
+
+def _by_worker(engine: SearchEngine, total: int, report: Progress, patience: float) -> str:
+    before = engine.view().generation
+    with write_transaction():
+        tasks.ask_for_rebuild()
+    moved_at, seen = time.monotonic(), -1
+    while engine.view().generation == before:
+        state = engine.rebuild_state()
+        written = state.written if state is not None else 0
+        if written != seen:
+            moved_at, seen = time.monotonic(), written
+            report(min(written, total), total)
+        if time.monotonic() - moved_at > patience:
+            raise WorkerStopped(f"the worker made no progress for {patience:.0f} seconds")
+        time.sleep(_POLL_SECONDS)
+    return engine.view().generation

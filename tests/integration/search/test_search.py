@@ -1,0 +1,390 @@
+"""The search service over a small catalogue in a real database and a real index."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kernel.errors import NotFound
+from search.cursors import BadCursor, CursorExpired
+from search.kept_lists import KEPT_SECONDS, ListsInProcess
+from search.services import Item, SearchRequest, SearchResult, SortBy, search
+from shop.rules import GoodsRule
+from tests.integration.search.world import (
+    World,
+    add_product,
+    change_product,
+    index,
+    set_offers,
+    viewer,
+)
+
+
+def find(text: str = "", **fields: Any) -> SearchResult:
+    return search(viewer=viewer(), request=dataclasses.replace(SearchRequest(text), **fields))
+
+
+def titles(result: SearchResult) -> list[str]:
+    return [item.title for item in result.items]
+
+
+@pytest.fixture
+def shelf(world: World) -> World:
+    """Fifty-odd products over brands, categories, prices and merchants."""
+    add_product(world, "阿里巴巴定制保温杯", category="kitchen.pots", brand="阿里巴巴", sold=9)
+    add_product(world, "重庆火锅底料牛油", category="kitchen.pots", brand="小天鹅")
+    add_product(world, "长沙臭豆腐零食", category="tea.green-tea", brand="黑色经典")
+    add_product(world, "乐高积木机械组", category="bedding.pillow", brand="乐高")
+    kinds = ("蚕丝被", "羽绒被", "乳胶枕", "荞麦枕", "龙井绿茶", "挂耳咖啡")
+    places = ("bedding.quilt", "bedding.pillow", "tea.green-tea", "tea.coffee")
+    merchants = ("north", "south", "east")
+    for number in range(48):
+        offers = [
+            (merchant, 1_000 + (number * 37 + place * 53) % 60 * 2_500, (number + place) % 4)
+            for place, merchant in enumerate(merchants)
+            if (number + place) % 3 != 1 or number % 5 == 0
+        ]
+        add_product(
+            world,
+            f"{kinds[number % 6]}{('经典', '轻奢', '家用')[number % 3]}款{number}",
+            category=places[number % 4],
+            brand=f"牌子{number % 7}",
+            offers=offers,
+            sold=number * 13 % 40,
+        )
+    index(world)
+    return world
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("albb", "阿里巴巴定制保温杯"),
+        ("阿里bb", "阿里巴巴定制保温杯"),
+        ("阿里巴", "阿里巴巴定制保温杯"),
+        ("alibaba", "阿里巴巴定制保温杯"),
+        ("ＡＬＩＢＡＢＡ", "阿里巴巴定制保温杯"),
+        ("chongqing", "重庆火锅底料牛油"),
+        ("changsha", "长沙臭豆腐零食"),
+        ("legao", "乐高积木机械组"),
+        ("lg积木", "乐高积木机械组"),
+        ("火锅 底料", "重庆火锅底料牛油"),
+    ],
+)
+def test_chinese_pinyin_and_initials_find_the_product_first(
+    shelf: World, text: str, title: str
+) -> None:
+    assert titles(find(text))[:1] == [title]
+
+
+def test_one_listing_for_each_product_at_its_best_ranked_merchant(world: World) -> None:
+    add_product(
+        world,
+        "蚕丝被",
+        offers=[("north", 9_000, 0), ("south", 12_000, 1), ("east", 11_000, 3)],
+    )
+    index(world)
+
+    result = find("蚕丝被")
+
+    assert result.total == 1
+    item = result.items[0]
+    assert (item.price_minor, item.in_stock) == (11_000, True)
+    assert [merchant.name for merchant in item.merchants] == ["east", "south", "north"]
+    assert {value.label: value.count for value in result.facets["merchant"]} == {
+        "north": 1,
+        "south": 1,
+        "east": 1,
+    }
+
+
+def test_a_rule_on_merchants_shows_the_best_of_those_allowed(world: World) -> None:
+    add_product(world, "蚕丝被", offers=[("north", 9_000, 2), ("south", 12_000, 1)])
+    add_product(world, "羽绒被", offers=[("north", 9_000, 2)])
+    index(world)
+    outside = GoodsRule(exclude={"merchants": frozenset({world.merchants["north"]})})
+
+    result = search(viewer=viewer(outside), request=SearchRequest("被"))
+
+    assert [(item.title, item.price_minor) for item in result.items] == [("蚕丝被", 12_000)]
+    assert result.total == 1
+    assert [value.label for value in result.facets["merchant"]] == ["south"]
+    assert [merchant.name for merchant in result.items[0].merchants] == ["south"]
+
+
+def test_hidden_goods_are_absent_from_results_counts_and_facets(shelf: World) -> None:
+    rule = GoodsRule(
+        exclude={
+            "categories": frozenset({shelf.categories["tea.green-tea"]}),
+            "brands": frozenset({shelf.brands["牌子3"]}),
+        }
+    )
+    everything = find(limit=100)
+    hidden = {
+        item.product_id
+        for item in everything.items
+        if item.category.name == "绿茶" or (item.brand and item.brand.name == "牌子3")
+    }
+
+    result = search(viewer=viewer(rule), request=SearchRequest(limit=100))
+
+    assert hidden
+    assert {item.product_id for item in result.items} == {
+        item.product_id for item in everything.items
+    } - hidden
+    assert result.total == everything.total - len(hidden)
+    assert "绿茶" not in [value.label for value in result.facets["category"]]
+    assert "牌子3" not in [value.label for value in result.facets["brand"]]
+    assert sum(value.count for value in result.facets["price"]) == result.total
+    assert search(viewer=viewer(rule), request=SearchRequest("长沙臭豆腐")).items == ()
+
+
+def test_a_pot_finds_only_what_it_may_pay(shelf: World) -> None:
+    pot = GoodsRule(include={"categories": frozenset({shelf.categories["tea.coffee"]})})
+    person = viewer(pots=[("pot_tea", pot)])
+
+    result = search(viewer=person, request=SearchRequest(pot="pot_tea", limit=100))
+    whole = search(viewer=person, request=SearchRequest(limit=100))
+
+    payable = [item for item in whole.items if item.pots[0].eligible]
+    assert result.total == len(payable) == 12
+    assert {item.product_id for item in result.items} == {item.product_id for item in payable}
+    assert all(item.pots[0].eligible for item in result.items)
+    with pytest.raises(NotFound):
+        search(viewer=person, request=SearchRequest(pot="pot_other"))
+
+
+_FACET_FIELDS = {"category": "categories", "brand": "brands", "merchant": "merchants"}
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_every_facet_count_equals_the_hits_after_the_click(
+    shelf: World, data: st.DataObject
+) -> None:
+    """Also with several values chosen in the facet, and beside a programme's rule."""
+    whole = find()
+    values = {name: [v.value for v in whole.facets[name]] for name in _FACET_FIELDS}
+    rules = st.sampled_from(
+        [
+            GoodsRule(),
+            GoodsRule(exclude={"merchants": frozenset({shelf.merchants["north"]})}),
+            GoodsRule(include={"merchants": frozenset({shelf.merchants["east"]})}),
+            GoodsRule(exclude={"brands": frozenset({shelf.brands["牌子1"]})}),
+        ]
+    )
+    person = viewer(data.draw(rules))
+    request = SearchRequest(
+        text=data.draw(st.sampled_from(["", "被", "家用款", "龙井绿茶", "枕 轻奢"])),
+        categories=_some(data, values["category"]),
+        brands=_some(data, values["brand"]),
+        merchants=_some(data, values["merchant"]),
+        price_max=data.draw(st.sampled_from([None, 90_000])),
+        in_stock=data.draw(st.booleans()),
+        sort=data.draw(st.sampled_from([None, SortBy.PRICE_ASC])),
+    )
+
+    result = search(viewer=person, request=request)
+
+    for name, field in _FACET_FIELDS.items():
+        for value in result.facets[name]:
+            click: dict[str, Any] = {field: (value.value,)}
+            clicked = search(viewer=person, request=dataclasses.replace(request, **click))
+            assert clicked.total == value.count, (name, value)
+    for value in result.facets["price"]:
+        low, _, high = value.value.partition("-")
+        chosen = dataclasses.replace(
+            request, price_min=int(low), price_max=int(high) if high else None
+        )
+        clicked = search(viewer=person, request=chosen)
+        assert clicked.total == value.count
+
+
+def _some(data: st.DataObject, values: list[str]) -> tuple[str, ...]:
+    return tuple(data.draw(st.lists(st.sampled_from(values), max_size=2, unique=True)))
+
+
+def test_two_values_of_a_facet_find_either(shelf: World) -> None:
+    brands = {value.label: value for value in find().facets["brand"]}
+    first, second = brands["牌子1"], brands["牌子2"]
+
+    result = find(brands=(first.value, second.value))
+
+    assert result.total == first.count + second.count
+    assert {item.brand.name for item in result.items if item.brand} == {"牌子1", "牌子2"}
+
+
+@pytest.mark.parametrize(
+    ("sort", "key"),
+    [
+        (SortBy.PRICE_ASC, lambda item: item.price_minor),
+        (SortBy.PRICE_DESC, lambda item: -item.price_minor),
+        (SortBy.SALES, lambda item: -item.sold),
+    ],
+)
+def test_sorted_pages_are_complete_and_in_order(
+    shelf: World, sort: SortBy, key: Callable[[Item], int]
+) -> None:
+    items = list(_all_items(SearchRequest(sort=sort, limit=7)))
+
+    assert len({item.product_id for item in items}) == len(items) == 52
+    assert [key(item) for item in items] == sorted(key(item) for item in items)
+
+
+def _all_items(request: SearchRequest) -> itertools.chain[Item]:
+    pages = []
+    cursor: str | None = ""
+    while cursor is not None:
+        result = search(viewer=viewer(), request=dataclasses.replace(request, cursor=cursor))
+        assert result.total >= 1
+        pages.append(result.items)
+        cursor = result.next_cursor
+    return itertools.chain.from_iterable(pages)
+
+
+def test_relevance_pages_are_complete_while_the_index_changes(shelf: World) -> None:
+    request = SearchRequest("家用款", limit=3)
+    first = search(viewer=viewer(), request=request)
+    whole = search(viewer=viewer(), request=dataclasses.replace(request, limit=100))
+    seen = titles(first)
+    cursor = first.next_cursor
+    added = 0
+
+    while cursor is not None:
+        added += 1
+        add_product(shelf, f"蚕丝被家用款新{added}")
+        index(shelf)
+        page = search(viewer=viewer(), request=dataclasses.replace(request, cursor=cursor))
+        assert page.total == first.total
+        seen += titles(page)
+        cursor = page.next_cursor
+
+    assert seen == titles(whole)
+    assert len(seen) == first.total == 16
+
+
+def test_newest_first(shelf: World) -> None:
+    assert titles(find(sort=SortBy.NEWEST, limit=2)) == ["挂耳咖啡家用款47", "龙井绿茶轻奢款46"]
+
+
+def test_a_cursor_of_another_search_or_person_is_refused(shelf: World) -> None:
+    first = find("家用款", limit=3)
+    assert first.next_cursor is not None
+
+    with pytest.raises(BadCursor):
+        find("轻奢款", limit=3, cursor=first.next_cursor)
+    with pytest.raises(BadCursor):
+        search(
+            viewer=viewer(membership_id=2),
+            request=SearchRequest("家用款", limit=3, cursor=first.next_cursor),
+        )
+    for forged in ("x", "é", first.next_cursor[:-2] + "AA", "A" * 1_500):
+        with pytest.raises(BadCursor):
+            find("家用款", limit=3, cursor=forged)
+
+
+def test_a_kept_list_expires_after_ten_minutes_and_with_the_programme(shelf: World) -> None:
+    now = [0.0]
+    lists = ListsInProcess(lambda: now[0])
+    request = SearchRequest("家用款", limit=3)
+    first = search(viewer=viewer(), request=request, lists=lists)
+    assert first.next_cursor is not None
+    following = dataclasses.replace(request, cursor=first.next_cursor)
+
+    now[0] = KEPT_SECONDS - 1
+    assert search(viewer=viewer(), request=following, lists=lists).total == first.total
+    with pytest.raises(CursorExpired):
+        search(viewer=viewer(version=2), request=following, lists=lists)
+    now[0] = KEPT_SECONDS + 1
+    with pytest.raises(CursorExpired):
+        search(viewer=viewer(), request=following, lists=lists)
+
+
+def test_price_stock_and_eligibility_are_read_again(world: World) -> None:
+    stale = add_product(world, "蚕丝被甲", brand="云川", offers=[("north", 10_000, 5)])
+    gone = add_product(world, "蚕丝被乙", offers=[("north", 10_000, 5)])
+    index(world)
+    set_offers(stale, price_minor=25_000)
+    set_offers(gone, state="off")
+
+    result = find("蚕丝被")
+
+    assert [(item.title, item.price_minor) for item in result.items] == [("蚕丝被甲", 25_000)]
+    assert find("蚕丝被", price_max=20_000).items == ()
+
+
+def test_a_change_is_found_after_it_was_indexed_and_older_news_changes_nothing(
+    world: World,
+) -> None:
+    product_id = add_product(world, "蚕丝被")
+    index(world)
+    change_product(product_id, title="羊毛被")
+    assert find("羊毛被").matched_by != "all"
+
+    index(world)
+
+    assert titles(find("羊毛被")) == ["羊毛被"]
+    assert find("蚕丝").total == 0
+    change_product(product_id, state="hidden")
+    index(world)
+    assert find().total == 0
+
+
+def test_words_first_then_half_of_the_characters(shelf: World) -> None:
+    strict = find("蚕丝被 轻奢")
+    loose = find("蚕丝被 豪华型")
+    nothing = find("蠎")
+
+    assert strict.matched_by == "all" or strict.total > 0
+    assert loose.matched_by == "half"
+    assert all("蚕丝被" in title for title in titles(loose)[:3])
+    assert (nothing.total, nothing.items) == (0, ())
+
+
+def test_the_match_set_does_not_loosen_because_of_a_facet(shelf: World) -> None:
+    brand = next(v for v in find("阿里巴巴定制").facets["brand"])
+    other = next(v for v in find().facets["brand"] if v.value != brand.value)
+
+    result = find("阿里巴巴定制", brands=(other.value,))
+
+    assert (result.total, result.items) == (0, ())
+    assert [value.label for value in result.facets["brand"]] == ["阿里巴巴"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*",
+        "title:被 AND (",
+        '\\"被\\"~2 OR +-!{}[]^',
+        "蚕丝被" * 4_000,
+        "\u202e被\u200b\x00丝\x07蚕",
+        "😀😀😀",
+        "'; DROP TABLE product; --",
+        ".*(被|丝)+$",
+        "\ud800",
+        "a" * 10_000,
+    ],
+)
+def test_hostile_queries_get_a_clean_and_quick_answer(shelf: World, text: str) -> None:
+    result = find(text)
+
+    assert result.total == len(find(text, limit=100).items)
+    assert result.took_ms < 250
+
+
+def test_the_title_is_marked(shelf: World) -> None:
+    assert find("积木").items[0].highlight == [
+        {"text": "乐高", "hit": False},
+        {"text": "积木", "hit": True},
+        {"text": "机械组", "hit": False},
+    ]
+    assert find("legao").items[0].highlight[0] == {"text": "乐高", "hit": True}

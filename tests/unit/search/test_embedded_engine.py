@@ -1,0 +1,327 @@
+"""The engine in the process: versions, generations, swap, and a process killed in the middle."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.engines.base import (
+    AllOf,
+    AnyValue,
+    Between,
+    EngineQuery,
+    Everything,
+    ListingDocument,
+    NoneOf,
+    Nothing,
+    NumberField,
+    ProductChange,
+    RangesFacet,
+    ScoredToken,
+    Sort,
+    SortField,
+    TermsFacet,
+    Token,
+    TokenField,
+    pack_sort_key,
+)
+from search.engines.embedded import EmbeddedEngine
+from search.engines.generations import IndexBusy
+from search.tokens import tokenise
+
+
+def listing(
+    product_id: int, *, version: int = 1, title: str = "保温杯", **fields: Any
+) -> ListingDocument:
+    values: dict[str, Any] = {
+        "merchant_id": 1,
+        "price_minor": 1_000 + product_id,
+        "in_stock": True,
+        "cheaper": (),
+        "categories": (1, 10 + product_id % 3),
+        "brand_id": product_id % 5,
+        "assortments": (),
+        "sales": product_id % 7,
+        "created_at": 1_700_000_000,
+    }
+    values.update(fields)
+    return ListingDocument(product_id=product_id, version=version, tokens=tokenise(title), **values)
+
+
+def change(product_id: int, *, version: int = 1, **fields: Any) -> ProductChange:
+    return ProductChange(
+        product_id,
+        version,
+        (listing(product_id, version=version, **fields),),
+    )
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[EmbeddedEngine]:
+    engine = EmbeddedEngine(tmp_path / "index")
+    yield engine
+    engine.close()
+
+
+def titled(engine: EmbeddedEngine, word: str) -> list[int]:
+    where = AllOf(tuple(Token(TokenField.CHARS, unit) for unit in word))
+    hits = engine.view().search(EngineQuery(where=where, limit=100)).hits
+    return sorted(hit.product_id for hit in hits)
+
+
+def test_nothing_is_found_before_the_first_write(engine: EmbeddedEngine) -> None:
+    assert engine.view().size == 0
+    assert engine.view().search(EngineQuery(where=Everything())).total == 0
+
+
+def test_an_older_version_never_overwrites_a_newer_one(engine: EmbeddedEngine) -> None:
+    engine.write([change(1, version=5, title="新款")])
+
+    report = engine.write([change(1, version=4, title="旧款"), change(2, version=1)])
+
+    assert (report.written, report.stale) == (1, 1)
+    assert titled(engine, "新款") == [1]
+    assert titled(engine, "旧款") == []
+    assert engine.write([change(1, version=5, title="同版")]).written == 1
+    assert titled(engine, "同版") == [1]
+
+
+def test_the_newest_of_one_batch_wins(engine: EmbeddedEngine) -> None:
+    engine.write([change(1, version=3, title="三"), change(1, version=2, title="二")])
+
+    assert (titled(engine, "三"), titled(engine, "二"), engine.view().size) == ([1], [], 1)
+
+
+def test_a_product_that_left_is_not_revived_by_older_news(engine: EmbeddedEngine) -> None:
+    engine.write([change(1, version=2), change(2)])
+    engine.write([ProductChange(1, 3, ())])
+
+    assert engine.write([change(1, version=2)]).stale == 1
+    assert engine.view().size == engine.view().count(Everything()) == 1
+    assert engine.write([change(1, version=4)]).written == 1
+    assert engine.view().size == 2
+
+
+def test_filters_sorts_and_pages(engine: EmbeddedEngine) -> None:
+    engine.write([change(n) for n in range(1, 51)])
+    view = engine.view()
+    cheap = Between(NumberField.PRICE, None, 1_020)
+    where = AllOf((cheap, NoneOf((AnyValue(NumberField.BRAND, (0, 1)),))))
+
+    found = view.search(EngineQuery(where=where, sort=Sort(SortField.BY_PRICE, True), limit=4))
+    rest = view.search(
+        EngineQuery(
+            where=where, sort=Sort(SortField.BY_PRICE, True, found.hits[-1].position), limit=50
+        )
+    )
+
+    assert [hit.product_id for hit in found.hits] == [19, 18, 17, 14]
+    assert [hit.product_id for hit in rest.hits] == [13, 12, 9, 8, 7, 4, 3, 2]
+    assert found.total == rest.total == 12
+    assert found.hits[0].position == pack_sort_key(1_019, 19)
+    assert view.count(Nothing()) == view.count(AnyValue(NumberField.BRAND, ())) == 0
+
+
+def test_facets_count_exactly(engine: EmbeddedEngine) -> None:
+    for start in range(1, 600, 100):
+        # Several segments, each with a value of its own that few have.
+        engine.write([change(n, brand_id=n % 97) for n in range(start, start + 100)])
+    where = Between(NumberField.PRICE, 1_100, 1_399)
+
+    facets = (
+        engine.view()
+        .search(
+            EngineQuery(
+                where=where,
+                limit=0,
+                facets=(
+                    TermsFacet("brand", NumberField.BRAND, where, 5),
+                    TermsFacet("category", NumberField.CATEGORY, where),
+                    RangesFacet("price", NumberField.PRICE, where, ((None, 1_200), (1_200, None))),
+                ),
+            )
+        )
+        .facets
+    )
+
+    expected = [sum(1 for n in range(100, 400) if n % 97 == brand) for brand in range(97)]
+    assert len(facets["brand"]) == 5
+    assert all(count == expected[brand] == 4 for brand, count in facets["brand"])
+    assert dict(facets["category"]) == {1: 300, 10: 100, 11: 100, 12: 100}
+    assert facets["price"] == ((0, 100), (1, 200))
+
+
+def test_scores_order_and_frequencies(engine: EmbeddedEngine) -> None:
+    engine.write([change(1, title="保温杯"), change(2, title="保温壶"), change(3, title="茶壶")])
+    view = engine.view()
+
+    found = view.search(
+        EngineQuery(
+            where=Everything(),
+            scores=(
+                ScoredToken(TokenField.CHARS, "壶"),
+                ScoredToken(TokenField.GRAMS, "保温", 0.5),
+            ),
+        )
+    )
+
+    assert [hit.product_id for hit in found.hits] == [2, 3, 1]
+    assert found.hits[0].score > found.hits[1].score > found.hits[2].score > 0
+    assert view.frequencies(TokenField.CHARS, ["保", "壶", "碗"]) == [2, 2, 0]
+    assert [c.title for c in view.candidates(found.hits)] == ["保 温 壶", "茶 壶", "保 温 杯"]
+
+
+def test_the_packed_key_keeps_its_order() -> None:
+    assert pack_sort_key(1, 5) < pack_sort_key(1, 6) < pack_sort_key(2, 0)
+    assert pack_sort_key(1 << 40, 0) == ((1 << 32) - 1) << 31
+    assert pack_sort_key((1 << 32) - 1, (1 << 31) - 1) < 1 << 63
+    with pytest.raises(ValueError, match="31 bits"):
+        pack_sort_key(1, 1 << 31)
+
+
+def test_only_one_process_writes(engine: EmbeddedEngine, tmp_path: Path) -> None:
+    engine.write([change(1)])
+    other = EmbeddedEngine(tmp_path / "index")
+
+    with pytest.raises(IndexBusy):
+        other.write([change(2)])
+    assert other.view().size == 1
+    engine.close()
+    assert other.write([change(2)]).written == 1
+    other.close()
+
+
+def test_a_reader_sees_commits_and_swaps_of_another(engine: EmbeddedEngine, tmp_path: Path) -> None:
+    reader = EmbeddedEngine(tmp_path / "index")
+    assert reader.view().size == 0
+    engine.write([change(1)])
+    assert reader.view().size == 1
+    first = reader.view().generation
+
+    engine.begin_rebuild(fingerprint="a")
+    engine.write_rebuild([change(1), change(2)], last_id=2)
+    assert (reader.view().size, reader.view().generation) == (1, first)
+    engine.swap()
+
+    assert reader.view().size == 2
+    assert reader.view().generation != first
+    assert reader.rebuild_state() is None
+
+
+def test_changes_during_a_rebuild_go_to_both(engine: EmbeddedEngine) -> None:
+    engine.write([change(1, title="旧"), change(2), change(3)])
+    engine.begin_rebuild(fingerprint="a")
+    engine.write([change(1, version=2, title="新"), ProductChange(3, 2, ())])
+    assert titled(engine, "新") == [1]
+
+    # The rebuild read these rows before the changes.
+    report = engine.write_rebuild([change(1, title="旧"), change(2), change(3)], last_id=3)
+    engine.swap()
+
+    assert (report.written, report.stale) == (1, 2)
+    assert (titled(engine, "新"), titled(engine, "旧"), engine.view().size) == ([1], [], 2)
+
+
+def test_searches_neither_fail_nor_come_back_empty_while_indexes_are_swapped(
+    engine: EmbeddedEngine, tmp_path: Path
+) -> None:
+    engine.write([change(n) for n in range(1, 101)])
+    reader = EmbeddedEngine(tmp_path / "index")
+    counts: set[int] = set()
+    failures: list[BaseException] = []
+    done = threading.Event()
+
+    def keep_searching() -> None:
+        while not done.is_set():
+            try:
+                counts.add(reader.view().search(EngineQuery(where=Everything())).total)
+            except BaseException as error:  # noqa: BLE001 -- the thread must report whatever it is
+                failures.append(error)
+                return
+
+    thread = threading.Thread(target=keep_searching)
+    thread.start()
+    for _ in range(5):
+        engine.begin_rebuild(fingerprint="a")
+        engine.write_rebuild([change(n) for n in range(1, 101)], last_id=100)
+        engine.swap()
+    done.set()
+    thread.join()
+
+    assert failures == []
+    assert counts == {100}
+    assert len(list((tmp_path / "index").glob("g-*"))) == 2
+
+
+_KILLED = """
+import os, sys
+from pathlib import Path
+from search.engines.embedded import EmbeddedEngine
+from tests.unit.search.test_embedded_engine import change
+engine = EmbeddedEngine(Path(sys.argv[1]))
+engine.write([change(n) for n in range(1, 11)])
+engine.begin_rebuild(fingerprint="a")
+engine.write_rebuild([change(n, title="重建") for n in range(1, 6)], last_id=5)
+os._exit(86)
+"""
+
+
+def _killed_in_the_middle(root: Path) -> None:
+    repository = Path(__file__).parents[3]
+    ended = subprocess.run(
+        [sys.executable, "-c", _KILLED, str(root)],
+        cwd=repository,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        check=False,
+    )
+    assert ended.returncode == 86
+
+
+def test_a_half_built_generation_is_never_served_and_is_continued(tmp_path: Path) -> None:
+    root = tmp_path / "index"
+    _killed_in_the_middle(root)
+    engine = EmbeddedEngine(root)
+
+    assert engine.view().size == 10
+    assert titled(engine, "重建") == []
+    state = engine.begin_rebuild(fingerprint="a")
+    assert (state.last_id, state.written) == (5, 5)
+    engine.write([change(3, version=2, title="改动")])
+    engine.write_rebuild([change(n, title="重建") for n in range(6, 11)], last_id=10)
+    engine.swap()
+
+    assert titled(engine, "重建") == [1, 2, 4, 5, 6, 7, 8, 9, 10]
+    assert titled(engine, "改动") == [3]
+    engine.close()
+
+
+def test_a_half_built_generation_of_other_code_is_thrown_away(tmp_path: Path) -> None:
+    root = tmp_path / "index"
+    _killed_in_the_middle(root)
+    engine = EmbeddedEngine(root)
+
+    state = engine.begin_rebuild(fingerprint="b")
+
+    assert (state.last_id, state.written) == (0, 0)
+    engine.write_rebuild([change(1, title="重建")], last_id=1)
+    engine.swap()
+    assert engine.view().size == 1
+    engine.close()
+
+
+def test_a_rebuild_can_be_abandoned(engine: EmbeddedEngine) -> None:
+    engine.write([change(1)])
+    engine.begin_rebuild(fingerprint="a")
+    engine.abandon_rebuild()
+
+    assert engine.rebuild_state() is None
+    with pytest.raises(LookupError):
+        engine.swap()
+    with pytest.raises(LookupError):
+        engine.write_rebuild([change(2)], last_id=2)
+    assert engine.view().size == 1
