@@ -5,7 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 
-class NamedOut(Schema):
+class WalletNameOut(Schema):
     id = fields.String()
     name = fields.String()
 
@@ -20,7 +20,7 @@ class CreditExpiryOut(Schema):
 
 class EligibleOut(Schema):
     text = fields.String()
-    categories = fields.List(fields.Nested(NamedOut))
+    categories = fields.List(fields.Nested(WalletNameOut))
 
 
 class WalletPotOut(Schema):
@@ -30,7 +30,7 @@ class WalletPotOut(Schema):
     held_minor = fields.Integer()
     expires = fields.List(fields.Nested(CreditExpiryOut))
     eligible = fields.Nested(EligibleOut)
-    billing_entity = fields.Nested(NamedOut)
+    billing_entity = fields.Nested(WalletNameOut)
     after_expiry = fields.String()
 
 
