@@ -36,10 +36,11 @@ def encrypt(text: str) -> str:
 def decrypt(value: str) -> str:
     """The text. Raises :class:`WrongKey` where the key is missing or the value was changed."""
     key_id, _, body = value.partition(":")
-    raw = base64.b64decode(body)
+    cipher = AESGCM(_key(key_id))
     try:
-        return AESGCM(_key(key_id)).decrypt(raw[:12], raw[12:], key_id.encode()).decode()
-    except InvalidTag:
+        raw = base64.b64decode(body, validate=True)
+        return cipher.decrypt(raw[:12], raw[12:], key_id.encode()).decode()
+    except (InvalidTag, ValueError):  # ValueError: not base64, or too short for a nonce
         raise WrongKey("the value was changed or made with another key") from None
 
 
