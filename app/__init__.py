@@ -1,1 +1,1 @@
-"""Puts the parts together: factory, configuration, command line, who hears which event, demo world."""
+"""Puts the parts together: factory, command line, who hears which event, demo world."""

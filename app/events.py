@@ -2,9 +2,44 @@
 
 from __future__ import annotations
 
-from kernel.outbox import listen
+from datetime import timedelta
 
-LISTENERS: dict[str, tuple[str, ...]] = {}
+import search.tasks
+from checkout.services.payments import sweep_unpaid
+from checkout.tasks import count_sales
+from enterprises.services.budgets import expire_credit
+from kernel import idempotency, outbox
+from kernel.auth.services import purge_sessions
+from kernel.db import write_transaction
+from kernel.outbox import listen
+from kernel.schedule import job
+from points.services.holds import expire_points
+
+__all__ = ["count_sales", "search", "wire_events"]
+
+LISTENERS: dict[str, tuple[str, ...]] = {
+    "shop.products_changed": ("search.index_products",),
+    "shop.seller_changed": ("search.index_seller",),
+    "search.rebuild_wanted": ("search.rebuild",),
+    "search.rebuild_goes_on": ("search.rebuild_step",),
+    "checkout.order_paid": ("checkout.count_sales",),
+}
+
+job("checkout.sweep_unpaid", every=timedelta(seconds=5))(sweep_unpaid)
+job("enterprises.expire_credit", every=timedelta(minutes=5))(expire_credit)
+job("points.expire_points", every=timedelta(minutes=5))(expire_points)
+
+
+@job("kernel.purge", every=timedelta(hours=1))
+def purge() -> int:
+    """Forget delivered news, old idempotency answers and finished sessions, a batch at a time."""
+    with write_transaction():
+        done = outbox.purge(older_than=timedelta(days=7))
+    with write_transaction():
+        done += idempotency.purge()
+    with write_transaction():
+        done += purge_sessions()
+    return done
 
 
 def wire_events() -> None:

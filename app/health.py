@@ -17,8 +17,9 @@ from kernel.settings import GatewayKind, get_settings
 
 def _database() -> dict[str, Any]:
     with db.engines["read"].connect() as connection:
-        version = connection.scalar(text("SELECT sqlite_version()"
-                                         if get_settings().is_sqlite else "SELECT VERSION()"))
+        version = connection.scalar(
+            text("SELECT sqlite_version()" if get_settings().is_sqlite else "SELECT VERSION()")
+        )
     current = migrate.is_current()
     return {"ready": current, "version": version, "schema_current": current}
 

@@ -7,7 +7,16 @@ from typing import Any
 
 import orjson
 import requests
-from flask import Blueprint, Flask, Response, jsonify, render_template, request, send_from_directory
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    jsonify,
+    render_template,
+    request,
+    send_from_directory,
+)
 
 from app.demo.logins import DEMO_LOGINS
 from app.health import readiness
@@ -21,8 +30,20 @@ _DIST = Path(__file__).resolve().parent.parent / "frontend" / "dist"
 _YEAR = 31_536_000
 _CONSOLES = ("seller", "enterprise", "bank", "operator")
 _HOP_HEADERS = frozenset(
-    {"connection", "keep-alive", "transfer-encoding", "content-encoding", "content-length",
-     "host", "te", "trailer", "upgrade", "proxy-authorization", "proxy-authenticate", "cookie"}
+    {
+        "connection",
+        "keep-alive",
+        "transfer-encoding",
+        "content-encoding",
+        "content-length",
+        "host",
+        "te",
+        "trailer",
+        "upgrade",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "cookie",
+    }
 )
 _gateway = requests.Session()
 _gateway.trust_env = False
@@ -131,7 +152,7 @@ def init_pages(app: Flask) -> None:
     app.register_blueprint(pages)
 
 
-def openapi(app: Flask) -> dict[str, Any]:
+def openapi() -> dict[str, Any]:
     """The API's own document, as the client types are made from."""
-    answer = app.test_client().get(f"{API}/openapi.json")
+    answer = current_app.test_client().get(f"{API}/openapi.json")
     return dict(orjson.loads(answer.data))

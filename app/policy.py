@@ -13,6 +13,38 @@ POLICY: Policy = {
     "auth.logout": SIGNED_IN,
     "auth.me": SIGNED_IN,
     "auth.switch": SIGNED_IN,
+    # Catalogue, address book, wallet
+    "shop.list_categories": SIGNED_IN,
+    "shop.list_regions": SIGNED_IN,
+    "shop.list_addresses": SIGNED_IN,
+    "shop.add_address": SIGNED_IN,
+    "shop.change_address": SIGNED_IN,
+    "shop.delete_address": SIGNED_IN,
+    "wallet.wallet": SIGNED_IN,
+    "wallet.wallet_statement": SIGNED_IN,
+    # Finding and choosing
+    "search.search_goods": SIGNED_IN,
+    "search.suggest_text": SIGNED_IN,
+    "shopping.show_product": SIGNED_IN,
+    "shopping.show_cart": EMPLOYEE,
+    "shopping.put_item": EMPLOYEE,
+    "shopping.delete_item": EMPLOYEE,
+    # The cashier
+    "checkout.create_quote": EMPLOYEE,
+    "checkout.place_order": EMPLOYEE,
+    "checkout.own_orders": SIGNED_IN,
+    "checkout.own_order": SIGNED_IN,
+    "checkout.cancel_order": SIGNED_IN,
+    "checkout.confirm_receipt": SIGNED_IN,
+    "checkout.preview_after_sale": SIGNED_IN,
+    "checkout.ask_after_sale": SIGNED_IN,
+    "webhooks.gateway_event": PUBLIC,  # proved by its signature
+    # Invoices and the enterprise's console
+    "invoices.show_invoice": SIGNED_IN,
+    "invoices.invoice_pdf": SIGNED_IN,
+    "invoices.invoice_xml": SIGNED_IN,
+    "invoices.enterprise_orders": ENTERPRISE,
+    "enterprise_insights.enterprise_overview": ENTERPRISE,
     # Health, documents, pages
     "pages.healthz": PUBLIC,
     "pages.readyz": PUBLIC,

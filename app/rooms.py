@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from flask_smorest import Blueprint
 
+from checkout.api import blueprint as checkout
+from checkout.invoice_api import blueprint as invoices
+from checkout.shop_api import blueprint as shopping
+from checkout.webhook_api import blueprint as webhooks
+from enterprises.api import blueprint as wallet
+from insights.enterprise_api import blueprint as enterprise_insights
 from kernel.auth.api import blueprint as auth
+from search.api import blueprint as search
+from shop.api import blueprint as shop
 
-BLUEPRINTS: tuple[Blueprint, ...] = (auth,)
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    auth,
+    shop,
+    wallet,
+    search,
+    shopping,
+    checkout,
+    invoices,
+    webhooks,
+    enterprise_insights,
+)

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import random
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
 LENGTH = 20  # 100 random bits
 
 
+_source: random.Random = secrets.SystemRandom()
+
+
+@contextmanager
+def predictable(seed: int) -> Iterator[None]:
+    """The demo world's ids are the same each time it is made; nothing else may call this."""
+    global _source
+    before, _source = _source, random.Random(seed)  # noqa: S311 -- demo ids are no secret
+    try:
+        yield
+    finally:
+        _source = before
+
+
 def public_id(prefix: str) -> str:
     """A new id such as ``ord_4k2m…``: the prefix and 100 random bits."""
-    number = secrets.randbits(5 * LENGTH)
+    number = _source.getrandbits(5 * LENGTH)
     return prefix + "_" + "".join(ALPHABET[(number >> 5 * i) & 31] for i in range(LENGTH))

@@ -10,6 +10,9 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+# Build products such as fonts stand beside the code, wherever the command is run from.
+_ROOT = Path(__file__).resolve().parent.parent
+
 DEMO_SECRET_KEY = "demo-secret-key-not-for-production"
 DEMO_PII_KEYS = "k1:ZGVtby1waWkta2V5LW5vdC1mb3ItcHJvZHVjdGlvbiE="
 DEMO_GATEWAY_KEY = "sk_test_demo_2026"
@@ -64,11 +67,11 @@ class Settings(BaseSettings):
     seller_taxpayer: str = Field("general", description="general or small_scale")
     web_threads: int = Field(8, ge=1, le=64, description="threads of the web process")
     objects_dir: Path = Field(
-        Path("frontend/node_modules/@lobehub/fluent-emoji-3d/assets"),
+        _ROOT / "frontend/node_modules/@lobehub/fluent-emoji-3d/assets",
         description="3-D objects of the demo pictures",
     )
     font_dir: Path = Field(
-        Path("frontend/node_modules/@expo-google-fonts/noto-sans-sc"),
+        _ROOT / "frontend/node_modules/@expo-google-fonts/noto-sans-sc",
         description="Chinese font embedded in PDF",
     )
 

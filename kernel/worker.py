@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +29,23 @@ class WorkerRuns(Exception):
     """Another worker holds this data folder."""
 
 
-class Worker:
-    """Runs until :meth:`stop`. ``lock_path`` is held for its life."""
+@contextmanager
+def alone(data_dir: Path) -> Iterator[None]:
+    """Hold a data folder's lock, as the one worker on it does. Raises :class:`WorkerRuns`."""
+    with (data_dir / "worker.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise WorkerRuns(str(data_dir)) from None
+        yield
 
-    def __init__(self, app: Flask, lock_path: Path) -> None:
+
+class Worker:
+    """Runs until :meth:`stop`; its caller holds the folder by :func:`alone`."""
+
+    def __init__(self, app: Flask) -> None:
         self._app = app
         self._stop = threading.Event()
-        self._lock = lock_path.open("a+")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            raise WorkerRuns(str(lock_path)) from None
 
     def stop(self) -> None:
         self._stop.set()
@@ -55,7 +61,6 @@ class Worker:
             thread.start()
         for thread in threads:
             thread.join()
-        self._lock.close()
 
     def _run_lane(self, lane: str) -> None:
         while not self._stop.is_set():

@@ -103,11 +103,6 @@ def upgrade() -> None:
     with op.batch_alter_table('idempotency_key', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_idempotency_key_created_at'), ['created_at'], unique=False)
 
-    op.create_table('invoice_number',
-    sa.Column('year', sa.Integer(), autoincrement=False, nullable=False),
-    sa.Column('next_sequence', sa.BigInteger(), nullable=False),
-    sa.PrimaryKeyConstraint('year', name=op.f('pk_invoice_number'))
-    )
     op.create_table('job_run',
     sa.Column('name', sa.String(length=80), nullable=False),
     sa.Column('due_at', kernel.db.UtcDateTime(), nullable=False),
@@ -212,6 +207,42 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['id'], ['tenant.id'], name=op.f('fk_enterprise_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_enterprise'))
     )
+    op.create_table('feed_category',
+    sa.Column('merchant_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('name', sa.String(length=300), nullable=False),
+    sa.Column('category_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.ForeignKeyConstraint(['category_id'], ['category.id'], name=op.f('fk_feed_category_category_id')),
+    sa.ForeignKeyConstraint(['merchant_id'], ['tenant.id'], name=op.f('fk_feed_category_merchant_id')),
+    sa.PrimaryKeyConstraint('merchant_id', 'name', name=op.f('pk_feed_category'))
+    )
+    op.create_table('feed_header',
+    sa.Column('merchant_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('header', sa.String(length=100), nullable=False),
+    sa.Column('field', sa.String(length=20), nullable=False),
+    sa.ForeignKeyConstraint(['merchant_id'], ['tenant.id'], name=op.f('fk_feed_header_merchant_id')),
+    sa.PrimaryKeyConstraint('merchant_id', 'header', name=op.f('pk_feed_header'))
+    )
+    op.create_table('feed_run',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('public_id', sa.String(length=32), nullable=False),
+    sa.Column('merchant_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('file_name', sa.String(length=200), nullable=False),
+    sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('state', sa.String(length=10), nullable=False),
+    sa.Column('row_number', sa.Integer(), nullable=False),
+    sa.Column('new', sa.Integer(), nullable=False),
+    sa.Column('changed', sa.Integer(), nullable=False),
+    sa.Column('unchanged', sa.Integer(), nullable=False),
+    sa.Column('bad', sa.Integer(), nullable=False),
+    sa.Column('started_at', kernel.db.UtcDateTime(), nullable=False),
+    sa.Column('updated_at', kernel.db.UtcDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['merchant_id'], ['tenant.id'], name=op.f('fk_feed_run_merchant_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_feed_run')),
+    sa.UniqueConstraint('public_id', name=op.f('uq_feed_run_public_id'))
+    )
+    with op.batch_alter_table('feed_run', schema=None) as batch_op:
+        batch_op.create_index('ix_feed_run_merchant_id_digest', ['merchant_id', 'digest'], unique=False)
+
     op.create_table('invoice',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('public_id', sa.String(length=32), nullable=False),
@@ -397,6 +428,14 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('membership_id', name=op.f('pk_employee')),
     sa.UniqueConstraint('enterprise_id', 'number', name=op.f('uq_employee_enterprise_id_number'))
     )
+    op.create_table('feed_error',
+    sa.Column('run_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('row_number', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('cells', kernel.db.Json(), nullable=False),
+    sa.Column('message', sa.String(length=300), nullable=False),
+    sa.ForeignKeyConstraint(['run_id'], ['feed_run.id'], name=op.f('fk_feed_error_run_id')),
+    sa.PrimaryKeyConstraint('run_id', 'row_number', name=op.f('pk_feed_error'))
+    )
     op.create_table('lot',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('public_id', sa.String(length=32), nullable=False),
@@ -569,7 +608,10 @@ def upgrade() -> None:
     op.create_table('wallet_hold_item',
     sa.Column('hold_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('lot_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('position', sa.Integer(), nullable=False),
     sa.Column('amount', sa.BigInteger(), nullable=False),
+    sa.Column('refund_after_expiry', sa.String(length=8), nullable=False),
+    sa.Column('grace_days', sa.Integer(), nullable=False),
     sa.Column('refunded', sa.BigInteger(), nullable=False),
     sa.ForeignKeyConstraint(['hold_id'], ['wallet_hold.id'], name=op.f('fk_wallet_hold_item_hold_id')),
     sa.ForeignKeyConstraint(['lot_id'], ['lot.id'], name=op.f('fk_wallet_hold_item_lot_id')),
@@ -584,6 +626,15 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['membership_id'], ['membership.id'], name=op.f('fk_cart_item_membership_id')),
     sa.ForeignKeyConstraint(['offer_id'], ['offer.id'], name=op.f('fk_cart_item_offer_id')),
     sa.PrimaryKeyConstraint('membership_id', 'offer_id', name=op.f('pk_cart_item'))
+    )
+    op.create_table('feed_last_row',
+    sa.Column('merchant_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('sku_code', sa.String(length=64), nullable=False),
+    sa.Column('offer_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('columns', sa.Text(), nullable=False),
+    sa.ForeignKeyConstraint(['merchant_id'], ['tenant.id'], name=op.f('fk_feed_last_row_merchant_id')),
+    sa.ForeignKeyConstraint(['offer_id'], ['offer.id'], name=op.f('fk_feed_last_row_offer_id')),
+    sa.PrimaryKeyConstraint('merchant_id', 'sku_code', name=op.f('pk_feed_last_row'))
     )
     op.create_table('grant_item',
     sa.Column('grant_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
@@ -634,7 +685,8 @@ def upgrade() -> None:
     sa.Column('tax_code', sa.String(length=19), nullable=False),
     sa.Column('rate_bp', sa.Integer(), nullable=False),
     sa.Column('treatment', sa.String(length=12), nullable=False),
-    sa.Column('commission_bp', sa.Integer(), nullable=False),
+    sa.Column('category_name', sa.String(length=60), nullable=False),
+    sa.Column('commission_minor', sa.BigInteger(), nullable=False),
     sa.Column('quantity', sa.BigInteger(), nullable=False),
     sa.Column('unit_price_minor', sa.BigInteger(), nullable=False),
     sa.Column('gross_minor', sa.BigInteger(), nullable=False),
@@ -752,6 +804,7 @@ def downgrade() -> None:
 
     op.drop_table('order_event')
     op.drop_table('grant_item')
+    op.drop_table('feed_last_row')
     op.drop_table('cart_item')
     op.drop_table('wallet_hold_item')
     with op.batch_alter_table('orders', schema=None) as batch_op:
@@ -790,6 +843,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_lot_expires_at_available')
 
     op.drop_table('lot')
+    op.drop_table('feed_error')
     op.drop_table('employee')
     with op.batch_alter_table('budget', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_budget_enterprise_id'))
@@ -832,6 +886,12 @@ def downgrade() -> None:
         batch_op.drop_index('ix_invoice_enterprise_id_drawn_at')
 
     op.drop_table('invoice')
+    with op.batch_alter_table('feed_run', schema=None) as batch_op:
+        batch_op.drop_index('ix_feed_run_merchant_id_digest')
+
+    op.drop_table('feed_run')
+    op.drop_table('feed_header')
+    op.drop_table('feed_category')
     op.drop_table('enterprise')
     with op.batch_alter_table('address', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_address_person_id'))
@@ -851,7 +911,6 @@ def downgrade() -> None:
 
     op.drop_table('ledger_transaction')
     op.drop_table('job_run')
-    op.drop_table('invoice_number')
     with op.batch_alter_table('idempotency_key', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_idempotency_key_created_at'))
 

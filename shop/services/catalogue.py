@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, func, select, update
 
 from kernel import clock, outbox
 from kernel.auth.models import Tenant
@@ -269,14 +269,22 @@ def touch_products(product_ids: Sequence[int]) -> None:
     outbox.emit("shop.products_changed", product_ids=list(product_ids))
 
 
-def count_sales(*, sold: dict[int, int]) -> None:
-    """Add to the sales counts of products (``product id → units``), in one batch."""
-    for product_id in sorted(sold):
-        db.session.execute(
-            update(Product)
-            .where(Product.id == product_id)
-            .values(sold_count=Product.sold_count + sold[product_id])
-        )
+def count_sales(*, product_ids: Iterable[str]) -> None:
+    """Set the sales counts of products (public ids) from their stock: running it twice is
+    harmless."""
+    sold = (
+        select(func.coalesce(func.sum(Stock.sold), 0))
+        .join(Offer, Offer.id == Stock.offer_id)
+        .join(Sku, Sku.id == Offer.sku_id)
+        .where(Sku.product_id == Product.id)
+        .scalar_subquery()
+    )
+    db.session.execute(
+        update(Product)
+        .where(Product.public_id.in_(list(product_ids)))
+        .values(sold_count=sold)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def open_seller(

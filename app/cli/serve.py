@@ -1,0 +1,63 @@
+"""The processes of the embedded parts, and ``mall up`` that runs them together."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import click
+import waitress
+
+from app.cli import mall
+from app.cli.context import json_option
+from app.factory import create_app
+from app.supervisor import Supervisor
+from kernel.settings import get_settings
+from kernel.worker import Worker, WorkerRuns, alone
+
+_CONNECTIONS = 500
+
+
+@mall.command("web")
+@click.option("--port", type=click.IntRange(0, 65535), default=None)
+def web_command(port: int | None) -> None:
+    """The web process: threads, one port."""
+    settings = get_settings()
+    # The public origin is the Host header's; no proxy is trusted unless it is configured.
+    waitress.serve(
+        create_app(),
+        host="127.0.0.1",
+        port=settings.port if port is None else port,
+        threads=settings.web_threads,
+        connection_limit=_CONNECTIONS,
+        max_request_body_size=settings.max_body_bytes * 2,
+        ident=None,
+        clear_untrusted_proxy_headers=True,
+    )
+
+
+@mall.command("worker")
+def worker_command() -> None:
+    """The worker: lanes of tasks and scheduled jobs."""
+    settings = get_settings()
+    worker = Worker(create_app())
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        worker.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        with alone(settings.data_dir):
+            worker.run()
+    except WorkerRuns:
+        click.echo("另一个 worker 正在使用这个数据目录", err=True)
+        sys.exit(1)
+
+
+@mall.command("up")
+@json_option
+def up_command(as_json: bool) -> None:
+    """Database, demo world, then web, worker and sandbox gateway, until Ctrl-C."""
+    sys.exit(Supervisor(get_settings(), quiet=as_json).run())
