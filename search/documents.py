@@ -8,14 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, and_, func, select
+from sqlalchemy import BindParameter, Row, and_, bindparam, func, select
 
 from kernel.auth.models import Tenant
 from kernel.db import db
 from search.engines.base import ListingDocument, ProductChange
 from search.tokens import TokenFields, tokenise
 from shop.models import (
-    Assortment,
     AssortmentItem,
     Brand,
     Offer,
@@ -99,23 +98,66 @@ class Goods:
         )
 
 
+# --- statements, made once: building them costs more than running them ---------------------
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+
+_BRANDS = select(Brand.id, Brand.public_id, Brand.name).where(Brand.id.in_(_IDS))
+_MERCHANTS = select(Tenant.id, Tenant.public_id, Tenant.name).where(Tenant.id.in_(_IDS))
+_PRODUCTS = (
+    select(
+        Product.id,
+        Product.public_id,
+        Product.title,
+        Product.subtitle,
+        Product.keywords,
+        Product.category_id,
+        Product.brand_id,
+        Product.image,
+        Product.state,
+        Product.version,
+        Product.sold_count,
+        Product.created_at,
+        Brand.public_id.label("brand_public_id"),
+        Brand.name.label("brand_name"),
+    )
+    .outerjoin(Brand, Brand.id == Product.brand_id)
+    .where(Product.id.in_(_IDS))
+)
+_OFFERS = (
+    select(
+        Sku.product_id,
+        Offer.merchant_id,
+        Sku.name,
+        Offer.price_minor,
+        Offer.list_price_minor,
+        func.coalesce(Stock.on_hand - Stock.held, 0),
+    )
+    .select_from(Sku)
+    .join(Offer, and_(Offer.sku_id == Sku.id, Offer.state == LIVE))
+    .join(Seller, and_(Seller.merchant_id == Offer.merchant_id, Seller.open.is_(True)))
+    .outerjoin(Stock, Stock.offer_id == Offer.id)
+    .where(Sku.product_id.in_(_IDS))
+    .order_by(Sku.product_id, Offer.id)
+)
+_ASSORTMENTS = select(AssortmentItem.product_id, AssortmentItem.assortment_id).where(
+    AssortmentItem.product_id.in_(_IDS)
+)
+
+
 # --- reading the tables --------------------------------------------------------------------
 
 
 def read_brands(brand_ids: Iterable[int]) -> dict[int, Named]:
     """Outside ids and names of brands."""
-    rows = db.session.execute(
-        select(Brand.id, Brand.public_id, Brand.name).where(Brand.id.in_(set(brand_ids)))
-    )
-    return {row.id: Named(row.public_id, row.name) for row in rows}
+    rows = db.session.execute(_BRANDS, {"ids": sorted(set(brand_ids))})
+    return {row[0]: Named(row[1], row[2]) for row in rows}
 
 
 def read_merchants(merchant_ids: Iterable[int]) -> dict[int, Named]:
     """Outside ids and names of merchants."""
-    rows = db.session.execute(
-        select(Tenant.id, Tenant.public_id, Tenant.name).where(Tenant.id.in_(set(merchant_ids)))
-    )
-    return {row.id: Named(row.public_id, row.name) for row in rows}
+    rows = db.session.execute(_MERCHANTS, {"ids": sorted(set(merchant_ids))})
+    return {row[0]: Named(row[1], row[2]) for row in rows}
 
 
 def find_brand_ids(public_ids: Iterable[str]) -> frozenset[int]:
@@ -175,58 +217,19 @@ def count_listings() -> int:
 
 
 def _read_products(product_ids: Sequence[int]) -> Sequence[Row[*tuple[Any, ...]]]:
-    return db.session.execute(
-        select(
-            Product.id,
-            Product.public_id,
-            Product.title,
-            Product.subtitle,
-            Product.keywords,
-            Product.category_id,
-            Product.brand_id,
-            Product.image,
-            Product.state,
-            Product.version,
-            Product.sold_count,
-            Product.created_at,
-            Brand.public_id.label("brand_public_id"),
-            Brand.name.label("brand_name"),
-        )
-        .outerjoin(Brand, Brand.id == Product.brand_id)
-        .where(Product.id.in_(product_ids))
-    ).all()
+    return db.session.execute(_PRODUCTS, {"ids": product_ids}).all()
 
 
 def _read_offers(product_ids: Sequence[int]) -> dict[int, list[OfferRow]]:
-    rows = db.session.execute(
-        select(
-            Sku.product_id,
-            Offer.merchant_id,
-            Sku.name,
-            Offer.price_minor,
-            Offer.list_price_minor,
-            func.coalesce(Stock.on_hand - Stock.held, 0),
-        )
-        .select_from(Sku)
-        .join(Offer, and_(Offer.sku_id == Sku.id, Offer.state == LIVE))
-        .join(Seller, and_(Seller.merchant_id == Offer.merchant_id, Seller.open.is_(True)))
-        .outerjoin(Stock, Stock.offer_id == Offer.id)
-        .where(Sku.product_id.in_(product_ids))
-        .order_by(Sku.product_id, Offer.id)
-    )
     found: dict[int, list[OfferRow]] = {}
-    for row in rows:
+    for row in db.session.execute(_OFFERS, {"ids": product_ids}):
         found.setdefault(row[0], []).append(OfferRow(*row))
     return found
 
 
 def _read_assortments(product_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
     found: dict[int, list[int]] = {}
-    for product_id, assortment_id in db.session.execute(
-        select(AssortmentItem.product_id, AssortmentItem.assortment_id)
-        .join(Assortment, Assortment.id == AssortmentItem.assortment_id)
-        .where(AssortmentItem.product_id.in_(product_ids))
-    ):
+    for product_id, assortment_id in db.session.execute(_ASSORTMENTS, {"ids": product_ids}):
         found.setdefault(product_id, []).append(assortment_id)
     return {product_id: tuple(sorted(ids)) for product_id, ids in found.items()}
 

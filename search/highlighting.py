@@ -1,11 +1,11 @@
 """Marks in a title what a query found, in Python, so that all engines mark alike."""
 
-from collections.abc import Iterator
-from itertools import pairwise
+import unicodedata
+from collections.abc import Iterator, Sequence
 
 import rjieba
 
-from search.tokens import QueryTokens, is_han, iter_units, normalise, spellings
+from search.tokens import QueryTokens, is_han, normalise, spellings
 
 
 def highlight(title: str, query: QueryTokens) -> list[dict[str, object]]:
@@ -17,22 +17,38 @@ def highlight(title: str, query: QueryTokens) -> list[dict[str, object]]:
     if not title:
         return []
     normalised, origins = _normalise_with_origins(title)
-    units = list(iter_units(normalised))
-    marked = _marked_units(units, query) or _marked_spellings(normalised, query)
-    if not marked and query.units:
-        marked = [(start, end) for unit, start, end in units if unit in query.units]
+    marked = _marked_runs(normalised, query) or _marked_spellings(normalised, query)
+    if not marked:
+        marked = [
+            place for unit in query.units if is_han(unit) for place in _places(normalised, unit)
+        ]
     hits = {origins[place] for start, end in marked for place in range(start, end)}
     return list(_pieces(title, hits))
 
 
-def _marked_units(units: list[tuple[str, int, int]], query: QueryTokens) -> list[tuple[int, int]]:
-    grams = set(query.grams)
-    latin = {unit for unit in query.units if not is_han(unit)}
-    marked = [(start, end) for unit, start, end in units if unit in latin]
-    for (left, start, middle), (right, next_start, end) in pairwise(units):
-        if left + right in grams:
-            marked += [(start, middle), (next_start, end)]
+def _places(text: str, part: str) -> Iterator[tuple[int, int]]:
+    start = text.find(part)
+    while start >= 0:
+        yield start, start + len(part)
+        start = text.find(part, start + 1)
+
+
+def _marked_runs(normalised: str, query: QueryTokens) -> list[tuple[int, int]]:
+    """Neighbouring units of the query, and its letters and numbers where they stand alone."""
+    marked = [place for gram in query.grams for place in _places(normalised, gram)]
+    for unit in query.units:
+        if not is_han(unit):
+            marked += [
+                (start, end)
+                for start, end in _places(normalised, unit)
+                if _is_border(normalised[start - 1 : start])
+                and _is_border(normalised[end : end + 1])
+            ]
     return marked
+
+
+def _is_border(neighbour: str) -> bool:
+    return not neighbour.isalnum() or is_han(neighbour)
 
 
 def _marked_spellings(normalised: str, query: QueryTokens) -> list[tuple[int, int]]:
@@ -49,8 +65,11 @@ def _marked_spellings(normalised: str, query: QueryTokens) -> list[tuple[int, in
     return marked
 
 
-def _normalise_with_origins(title: str) -> tuple[str, list[int]]:
+def _normalise_with_origins(title: str) -> tuple[str, Sequence[int]]:
     """The normalised title, and for each of its characters the place in the title."""
+    whole = normalise(title)
+    if len(whole) == len(title) and unicodedata.is_normalized("NFKC", title):
+        return whole, range(len(title))
     letters: list[str] = []
     origins: list[int] = []
     for place, letter in enumerate(title):

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from operator import mul
 
 from search.engines.base import Candidate, EngineView, TokenField
 from search.tokens import QueryTokens, is_han
@@ -135,14 +136,7 @@ def order(
     """Positions of the candidates, best first; equal ranks keep the engine's order."""
     best = max(engine_scores, default=0.0) or 1.0
     ranks = [
-        sum(
-            weight * value
-            for weight, value in zip(
-                weights,
-                features(query, candidate, engine_share=score / best),
-                strict=True,
-            )
-        )
+        sum(map(mul, weights, features(query, candidate, engine_share=score / best)))
         for candidate, score in zip(candidates, engine_scores, strict=True)
     ]
     return sorted(range(len(ranks)), key=lambda position: -ranks[position])

@@ -1,20 +1,25 @@
-"""A rebuild from the command line: here, or by the worker when that holds the index."""
+"""Command lines that need the index written: here, or by the worker when that holds it."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kernel import outbox
 from kernel.db import read_only, write_transaction
+from kernel.worker import drain_lane
 from search import documents, indexing, tasks
 from search.engines.base import SearchEngine
 from search.engines.generations import IndexBusy
 
 _POLL_SECONDS = 0.2
+_LANE = "index"
+# A worker takes news up within a fraction of this; after it we are alone.
+_ALONE_SECONDS = 1.0
 Progress = Callable[[int, int], None]
 
 
 class WorkerStopped(RuntimeError):
-    """The worker that was asked to rebuild makes no progress."""
+    """The worker holds the index and makes no progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +94,30 @@ def _by_worker(engine: SearchEngine, total: int, report: Progress, patience: flo
             raise WorkerStopped(f"the worker made no progress for {patience:.0f} seconds")
         time.sleep(_POLL_SECONDS)
     return engine.view().generation
+
+
+def wait_until_searchable(engine: SearchEngine, *, patience: float = 60.0) -> None:
+    """Return when all news for the index is written: by the worker, or here without one.
+
+    Raises:
+        WorkerStopped: the worker holds the index and wrote nothing for ``patience`` seconds.
+    """
+    moved_at, seen = time.monotonic(), -1
+    while True:
+        waiting = _waiting()
+        if not waiting:
+            return
+        now = time.monotonic()
+        if waiting != seen:
+            moved_at, seen = now, waiting
+        elif now - moved_at > patience:
+            raise WorkerStopped(f"no news was written to the index for {patience:.0f} seconds")
+        elif now - moved_at > _ALONE_SECONDS and engine.may_write():
+            drain_lane(_LANE)
+            continue
+        time.sleep(_POLL_SECONDS)
+
+
+def _waiting() -> int:
+    with read_only():
+        return outbox.backlog().get(_LANE, {}).get(outbox.PENDING, 0)

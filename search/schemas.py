@@ -61,7 +61,7 @@ class SearchIn(StrictSchema):
             raise ValidationError("最低价不能高于最高价", "price_min")
 
 
-class NamedOut(Schema):
+class SearchNamedOut(Schema):
     """Something by its outside id and its name."""
 
     id = fields.String(attribute="public_id")
@@ -92,9 +92,9 @@ class ItemOut(Schema):
     image = fields.String()
     price_minor = fields.Integer()
     list_price_minor = fields.Integer()
-    brand = fields.Nested(NamedOut, allow_none=True)
-    category = fields.Nested(NamedOut)
-    merchants = fields.List(fields.Nested(NamedOut))
+    brand = fields.Nested(SearchNamedOut, allow_none=True)
+    category = fields.Nested(SearchNamedOut)
+    merchants = fields.List(fields.Nested(SearchNamedOut))
     in_stock = fields.Boolean()
     sold = fields.Integer()
     pots = fields.List(fields.Nested(PotMarkOut))

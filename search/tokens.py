@@ -10,7 +10,7 @@ words: whole, initials, and the affixes that make mixed spellings such as ``é˜¿é
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -86,12 +86,6 @@ def normalise(text: str) -> str:
 def cut_units(normalised: str) -> list[str]:
     """Han characters one by one, other runs whole, at most ``MAX_UNITS_OF_TEXT`` of them."""
     return _UNIT.findall(normalised)[:MAX_UNITS_OF_TEXT]
-
-
-def iter_units(normalised: str) -> Iterator[tuple[str, int, int]]:
-    """Each unit with where it begins and ends."""
-    for match in _UNIT.finditer(normalised):
-        yield match.group(), match.start(), match.end()
 
 
 def join_grams(units: Sequence[str]) -> list[str]:

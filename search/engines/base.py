@@ -6,9 +6,9 @@ range aggregations, and writes with an external version. No analyser, script or 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from search.tokens import TokenFields
 
@@ -229,19 +229,20 @@ class EngineQuery:
     facets: tuple[Facet, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A candidate. ``position`` is the packed sort value when sorted, else 0."""
+class Hit(NamedTuple):
+    """A candidate. ``position`` is the packed sort value when sorted, else 0.
+
+    A tuple, because a search makes a thousand of them. ``address`` is the engine's own.
+    """
 
     product_id: int
     merchant_id: int
     score: float
     position: int
-    address: object = field(repr=False, compare=False, default=None)
+    address: object
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """What the second stage reads of a hit: its units and the few numbers it weighs."""
 
     title: str
@@ -297,6 +298,10 @@ class SearchEngine(Protocol):
 
     def changed_ns(self) -> int:
         """When the live index last changed, in nanoseconds since 1970; 0 for never."""
+        ...
+
+    def may_write(self) -> bool:
+        """Whether this process can write now (another may be the only writer)."""
         ...
 
     def write(self, changes: Sequence[ProductChange]) -> WriteReport:

@@ -34,7 +34,7 @@ from search.engines.base import (
     TokenField,
     WriteReport,
 )
-from search.engines.generations import GenerationStore
+from search.engines.generations import GenerationStore, IndexBusy
 from search.engines.tantivy_schema import (
     SALES,
     SOURCE,
@@ -108,7 +108,7 @@ class EmbeddedView:
         found = []
         for address, sold, stock in zip(addresses, sales, stocks, strict=True):
             title, extra = split_source(self._searcher.doc(address).get_first(SOURCE))
-            found.append(Candidate(title=title, extra=extra, sales=sold, in_stock=stock == 1))
+            found.append(Candidate(title, extra, sold, stock == 1))
         return found
 
     def versions(self, product_ids: Sequence[int]) -> dict[int, int]:
@@ -171,15 +171,18 @@ class EmbeddedView:
         addresses = [address for _, address in found]
         products = self._searcher.fast_field_values(_PRODUCT, addresses)
         merchants = self._searcher.fast_field_values(NumberField.MERCHANT.value, addresses)
-        return tuple(
-            Hit(
-                product_id=product,
-                merchant_id=merchant,
-                score=float(value) if scored else 0.0,
-                position=0 if scored else int(value),
-                address=address,
+        if scored:
+            return tuple(
+                Hit(product, merchant, score, 0, address)
+                for (score, address), product, merchant in zip(
+                    found, products, merchants, strict=True
+                )
             )
-            for (value, address), product, merchant in zip(found, products, merchants, strict=True)
+        return tuple(
+            Hit(product, merchant, 0.0, position, address)
+            for (position, address), product, merchant in zip(
+                found, products, merchants, strict=True
+            )
         )
 
     def _count_facets(
@@ -326,6 +329,15 @@ class EmbeddedEngine:
         return 0 if found is None else found[0]
 
     # --- writing ---------------------------------------------------------------------------
+
+    def may_write(self) -> bool:
+        """Whether this process is, or could now become, the writer; it is from then on."""
+        with self._writing:
+            try:
+                self._store.lock()
+            except IndexBusy:
+                return False
+            return True
 
     def write(self, changes: Sequence[ProductChange]) -> WriteReport:
         """Write to the live generation and to the one being built, if any; durable on return.
