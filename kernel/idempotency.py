@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel import clock
-from kernel.db import Base, BigId, UtcDateTime, db, write_transaction
+from kernel.db import Base, BigId, UtcDateTime, db, run, write_transaction
 from kernel.errors import Problem
 
 WAIT_SECONDS = 5.0
@@ -152,7 +152,7 @@ def _find(scope: Scope) -> IdempotencyKey | None:
 def _claim(scope: Scope) -> Answer | Pending | _InProgress | None:
     row = _find(scope)
     if row is None:
-        db.session.execute(
+        run(
             insert(IdempotencyKey).values(
                 actor=scope.actor,
                 key=scope.key,
@@ -180,7 +180,7 @@ def _record(scope: Scope, outcome: Answer | Pending) -> None:
     if isinstance(outcome, Answer):
         complete(scope, outcome)
         return
-    db.session.execute(
+    run(
         update(IdempotencyKey)
         .where(*_where(scope))
         .values(reference=outcome.reference, leased_until=clock.real_now() + LEASE)
@@ -189,7 +189,7 @@ def _record(scope: Scope, outcome: Answer | Pending) -> None:
 
 def complete(scope: Scope, answer: Answer) -> None:
     """Store the answer, in the transaction of the command's last step."""
-    db.session.execute(
+    run(
         update(IdempotencyKey)
         .where(*_where(scope))
         .values(state=COMPLETED, status=answer.status, body=answer.body.decode(), leased_until=None)
@@ -212,7 +212,7 @@ def finish(scope: Scope, answer: Answer) -> Answer:
 def release(scope: Scope) -> None:
     """A later step failed for now: let the next retry resume at once. Opens its own transaction."""
     with write_transaction():
-        db.session.execute(update(IdempotencyKey).where(*_where(scope)).values(leased_until=None))
+        run(update(IdempotencyKey).where(*_where(scope)).values(leased_until=None))
 
 
 def purge(*, limit: int = 5000) -> int:
@@ -223,5 +223,5 @@ def purge(*, limit: int = 5000) -> int:
         .limit(limit)
     ).all()
     if ids:
-        db.session.execute(delete(IdempotencyKey).where(IdempotencyKey.id.in_(ids)))
+        run(delete(IdempotencyKey).where(IdempotencyKey.id.in_(ids)))
     return len(ids)

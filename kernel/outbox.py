@@ -15,7 +15,7 @@ from sqlalchemy import Index, String, Text, delete, func, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel import clock
-from kernel.db import Base, BigId, Json, UtcDateTime, changed_rows, db
+from kernel.db import Base, BigId, Json, UtcDateTime, changed_rows, db, run
 from kernel.tasks import TASKS
 
 PENDING, DONE, DEAD = "pending", "done", "dead"
@@ -67,7 +67,7 @@ def emit(event: str, **payload: Any) -> None:
         for name in _listeners.get(event, ())
     ]
     if rows:
-        db.session.execute(insert(OutboxRow), rows)
+        run(insert(OutboxRow), rows)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def take(*, lane: str, limit: int = 200) -> list[Delivery]:
 
 
 def mark_done(ids: Sequence[int]) -> None:
-    db.session.execute(
+    run(
         update(OutboxRow)
         .where(OutboxRow.id.in_(ids))
         .values(state=DONE, done_at=clock.real_now(), attempts=OutboxRow.attempts + 1)
@@ -108,7 +108,7 @@ def mark_failed(row: Delivery, error: str) -> None:
     attempts = row.attempts + 1
     state = DEAD if attempts >= MAX_ATTEMPTS else PENDING
     wait = timedelta(seconds=min(2 ** (attempts - 1), 300))
-    db.session.execute(
+    run(
         update(OutboxRow)
         .where(OutboxRow.id == row.id)
         .values(
@@ -150,5 +150,5 @@ def purge(*, older_than: timedelta, limit: int = 5000) -> int:
     )
     ids = db.session.scalars(old).all()
     if ids:
-        db.session.execute(delete(OutboxRow).where(OutboxRow.id.in_(ids)))
+        run(delete(OutboxRow).where(OutboxRow.id.in_(ids)))
     return len(ids)

@@ -29,7 +29,7 @@ from billing.models import Invoice
 from billing.sales import FREIGHT, GOODS, Sale, SaleLine, SaleRefund
 from enterprises.services.companies import BillingEntityView, find_billing_entity, find_enterprise
 from kernel import clock
-from kernel.db import db
+from kernel.db import db, run
 from kernel.errors import NotFound
 from kernel.ids import public_id
 from kernel.settings import get_settings
@@ -144,7 +144,7 @@ def _keep(
     origin_id: int | None,
 ) -> None:
     totals = totals_of(document.lines)
-    db.session.execute(
+    run(
         insert(Invoice).values(
             public_id=public_id("inv"),
             number=document.number,

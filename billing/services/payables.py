@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, bindparam, insert, update
 from billing.models import Payable
 from billing.sales import FREIGHT, Sale, SaleRefund
 from kernel import clock
-from kernel.db import db
+from kernel.db import run
 from kernel.ledger.chart import (
     Asset,
     bank_points_receivable,
@@ -70,7 +70,7 @@ def _keep_payables(sale: Sale) -> None:
         column = "freight_minor" if line.kind == FREIGHT else "goods_minor"
         row[column] += line.payable_minor  # type: ignore[operator]  # the amounts are ints
         row["commission_minor"] += line.commission_minor  # type: ignore[operator]
-    db.session.execute(insert(Payable), list(rows.values()))
+    run(insert(Payable), list(rows.values()))
 
 
 def record_refund(refund: SaleRefund, *, origin_id: int | None) -> int:
@@ -100,7 +100,7 @@ def record_refund(refund: SaleRefund, *, origin_id: int | None) -> int:
         origin_id=origin_id,
         entries=entries,
     )
-    db.session.connection().execute(
+    run(
         update(Payable)
         .where(
             Payable.order_id == refund.order_id,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from billing.sales import Sale, SaleLine
@@ -32,7 +32,7 @@ from enterprises.services.eligibility import Viewer
 from kernel import clock, faults, outbox
 from kernel.auth.models import Tenant
 from kernel.auth.policy import Actor
-from kernel.db import changed_rows, db
+from kernel.db import changed_rows, db, run
 from kernel.errors import Problem
 from kernel.ids import public_id
 from kernel.settings import get_settings
@@ -136,7 +136,7 @@ def _insert_order(actor: Actor, quote: Quote, snapshot: Mapping[str, Any]) -> Or
         "paid_at": None,
     }
     try:
-        result = cast("CursorResult[Any]", db.session.execute(insert(Order).values(**values)))
+        result = run(insert(Order).values(**values))
     except IntegrityError:
         # The quote's own unique key: somebody has ordered by it, under another key.
         db.session.rollback()
@@ -163,11 +163,9 @@ def _insert_parts(order: Order, snapshot: Mapping[str, Any], at: datetime) -> No
         )
         column = "freight_minor" if line["kind"] == FREIGHT else "goods_minor"
         sub[column] += line["payable_minor"]
-    db.session.execute(insert(SubOrder), list(subs.values()))
-    db.session.execute(
-        insert(OrderLine), [_line_row(order.id, n, line) for n, line in enumerate(lines)]
-    )
-    db.session.execute(
+    run(insert(SubOrder), list(subs.values()))
+    run(insert(OrderLine), [_line_row(order.id, n, line) for n, line in enumerate(lines)])
+    run(
         insert(OrderFunding),
         [
             {
@@ -186,7 +184,7 @@ def _insert_parts(order: Order, snapshot: Mapping[str, Any], at: datetime) -> No
     )
     if order.cash_minor:
         settings = get_settings()
-        db.session.execute(
+        run(
             insert(Payment).values(
                 order_id=order.id,
                 gateway=settings.gateway.value,
@@ -233,7 +231,7 @@ def move_order(*, order: Order, event: OrderEventName, actor: str) -> bool:
         return False
     order.state = target.value
     order.paid_at = values.get("paid_at", order.paid_at)
-    db.session.execute(
+    run(
         insert(OrderEvent).values(
             order_id=order.id, state=target.value, event=event.value, actor=actor, at=at
         )
@@ -328,12 +326,12 @@ def close_order(*, order: Order, actor: str) -> bool:
         return False
     release_stock(order_id=order.public_id)
     void_hold(order_id=order.public_id)
-    db.session.execute(
+    run(
         update(SubOrder)
         .where(SubOrder.order_id == order.id)
         .values(state=SubOrderState.CLOSED.value)
     )
-    db.session.execute(
+    run(
         update(Payment)
         .where(Payment.order_id == order.id, Payment.state == "open")
         .values(state="canceled")
@@ -345,7 +343,7 @@ def close_order(*, order: Order, actor: str) -> bool:
 def confirm_receipt(*, order: Order, actor: str) -> None:
     """The buyer has the goods. Raises BadOrderMove unless all is shipped."""
     move_order(order=order, event=OrderEventName.CONFIRM_RECEIPT, actor=actor)
-    db.session.execute(
+    run(
         update(SubOrder)
         .where(SubOrder.order_id == order.id, SubOrder.state == SubOrderState.SHIPPED.value)
         .values(state=SubOrderState.RECEIVED.value)

@@ -25,7 +25,7 @@ from checkout.states import BadOrderMove, OrderEventName, OrderState, SubOrderSt
 from enterprises.services.budgets import return_to_budgets
 from kernel import clock, outbox
 from kernel.auth.models import Tenant
-from kernel.db import db
+from kernel.db import db, run
 from kernel.errors import NotFound, Problem
 from kernel.ids import public_id
 from kernel.ledger.chart import Asset
@@ -335,8 +335,7 @@ def _mark_returned(order: Order, todo: RefundPlan) -> None:
     ):
         share = todo.shares.get(row.number, 0)
         by_line[row.line_number] = by_line.get(row.line_number, 0) + share
-    connection = db.session.connection()
-    connection.execute(
+    run(
         update(OrderLine)
         .where(OrderLine.order_id == order.id, OrderLine.number == number)
         .values(
@@ -349,14 +348,14 @@ def _mark_returned(order: Order, todo: RefundPlan) -> None:
         ],
     )
     if todo.shares:
-        connection.execute(
+        run(
             update(OrderFunding)
             .where(OrderFunding.order_id == order.id, OrderFunding.number == number)
             .values(refunded_minor=OrderFunding.refunded_minor + amount),
             [{"the_number": n, "amount": a} for n, a in todo.shares.items()],
         )
     order.refunded_minor += todo.total_minor
-    db.session.execute(
+    run(
         update(Order)
         .where(Order.id == order.id)
         .values(refunded_minor=Order.refunded_minor + todo.total_minor)
@@ -379,7 +378,7 @@ def _close_if_all_back(order: Order, actor: str) -> None:
     )
     done = [merchant_id for merchant_id, units in left.items() if units == 0]
     if done:
-        db.session.execute(
+        run(
             update(SubOrder)
             .where(SubOrder.order_id == order.id, SubOrder.merchant_id.in_(done))
             .values(state=SubOrderState.CLOSED.value)

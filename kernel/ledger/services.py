@@ -5,15 +5,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 import orjson
-from sqlalchemy import CursorResult, func, insert, select
+from sqlalchemy import func, insert, select
 
 from kernel import clock
-from kernel.db import db
+from kernel.db import db, run
 from kernel.ledger.chart import Asset, is_account
 from kernel.ledger.models import LedgerPosting, LedgerTransaction
+
+# The table itself: an insert of the mapped class through the session gives no row count back.
+
+
+# A key that is there already writes nothing, which the row count shows.
+_INSERT = (
+    insert(LedgerTransaction)
+    .prefix_with("OR IGNORE", dialect="sqlite")
+    .prefix_with("IGNORE", dialect="mysql")
+    .prefix_with("IGNORE", dialect="mariadb")
+    .inline()
+)
 
 
 class UnbalancedTransaction(ValueError):
@@ -56,31 +67,20 @@ def post(
     """
     joined = _joined(entries)
     digest = _digest(reason, joined)
-    statement = (
-        insert(LedgerTransaction)
-        .prefix_with("OR IGNORE", dialect="sqlite")
-        .prefix_with("IGNORE", dialect="mysql")
-        .prefix_with("IGNORE", dialect="mariadb")
-        .inline()
-    )
-    result = cast(
-        "CursorResult[Any]",
-        db.session.execute(
-            statement,
-            {
-                "key": key,
-                "input_hash": digest,
-                "reason": reason,
-                "order_id": order_id,
-                "origin_id": origin_id,
-                "posted_at": clock.now(),
-            },
-        ),
+    result = run(
+        _INSERT.values(
+            key=key,
+            input_hash=digest,
+            reason=reason,
+            order_id=order_id,
+            origin_id=origin_id,
+            posted_at=clock.now(),
+        )
     )
     if result.rowcount == 0:
         return _existing(key, digest)
     transaction_id = result.lastrowid
-    db.session.execute(
+    run(
         insert(LedgerPosting),
         [
             {

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Row, bindparam, insert, select, update
 
 from kernel import clock
 from kernel.auth.models import Tenant
-from kernel.db import changed_rows, db, write_transaction
+from kernel.db import changed_rows, db, run, write_transaction
 from kernel.errors import Problem
 from kernel.ledger.chart import (
     Asset,
@@ -77,7 +77,7 @@ def hold_lots(*, order_id: str, amounts: Mapping[str, int]) -> None:
     hold = WalletHold(order_id=order_id, state=HELD, created_at=at)
     db.session.add(hold)
     db.session.flush()
-    db.session.execute(
+    run(
         insert(WalletHoldItem),
         [
             {
@@ -155,7 +155,7 @@ def capture_hold(*, order_id: str) -> None:
     if not _close(order_id, CAPTURED):
         return
     items = _items(order_id)
-    db.session.connection().execute(
+    run(
         update(Lot).where(Lot.id == _LOT).values(held=Lot.held - _AMOUNT),
         [{"the_lot": i.lot_id, "units": i.amount} for i in items],
     )
@@ -177,7 +177,7 @@ def void_hold(*, order_id: str) -> None:
     if not _close(order_id, VOIDED):
         return
     items = _items(order_id)
-    db.session.connection().execute(
+    run(
         update(Lot)
         .where(Lot.id == _LOT)
         .values(held=Lot.held - _AMOUNT, available=Lot.available + _AMOUNT),
@@ -305,7 +305,7 @@ def _restore(item: Row[*tuple[Any, ...]], amount: int) -> dict[str, int]:
         # What was left before must lapse first, or the grace would give it back as well.
         lapsed = expire_lots(lot_ids=[item.lot_id])
         values["expires_at"] = at + timedelta(days=max(item.grace_days, 1))
-    db.session.execute(update(Lot).where(Lot.id == item.lot_id).values(**values))
+    run(update(Lot).where(Lot.id == item.lot_id).values(**values))
     return lapsed
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, insert, select, update
 
 from kernel import clock
-from kernel.db import changed_rows, db
+from kernel.db import changed_rows, db, run
 from kernel.errors import Problem
 from shop.models import CartItem
 from shop.services.catalogue import OfferView, UnknownOffer, find_offers, offers_of_ids
@@ -68,7 +68,7 @@ def put_in_cart(
     count = db.session.scalar(select(func.count()).where(CartItem.membership_id == membership_id))
     if (count or 0) >= MAX_ITEMS:
         raise CartFull
-    db.session.execute(
+    run(
         insert(CartItem).values(
             membership_id=membership_id,
             offer_id=offer.id,
@@ -88,7 +88,7 @@ def take_out_of_cart(*, membership_id: int, offer_id: str) -> None:
 
 def remove_bought(*, membership_id: int, offer_ids: list[int]) -> None:
     """What an order took leaves the cart."""
-    db.session.execute(
+    run(
         delete(CartItem).where(
             CartItem.membership_id == membership_id, CartItem.offer_id.in_(offer_ids)
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import BigInteger, ColumnElement, bindparam, insert, select, update
 
-from kernel.db import changed_rows, db
+from kernel.db import changed_rows, db, run
 from kernel.errors import Problem
 from shop.models import Offer, Sku, Stock, StockHold
 from shop.services.catalogue import touch_products
@@ -39,7 +39,7 @@ def hold_stock(*, order_id: str, quantities: Mapping[int, int]) -> None:
         if taken == 0:
             public = db.session.scalar(select(Offer.public_id).where(Offer.id == offer_id))
             raise OutOfStock("有商品库存不足，没有扣款", extra={"offer_id": public})
-    db.session.execute(
+    run(
         insert(StockHold),
         [
             {"order_id": order_id, "offer_id": o, "quantity": q, "state": HELD}
@@ -60,7 +60,7 @@ def _holds(order_id: str) -> list[tuple[int, int]]:
 
 
 def _move_holds(order_id: str, state: str) -> None:
-    db.session.execute(
+    run(
         update(StockHold)
         .where(StockHold.order_id == order_id, StockHold.state == HELD)
         .values(state=state)
@@ -96,7 +96,7 @@ def _change(quantities: Mapping[int, int], **values: ColumnElement[int]) -> None
     """One prepared statement over all offers, in id order."""
     if not quantities:
         return
-    db.session.connection().execute(
+    run(
         update(Stock).where(Stock.offer_id == _OFFER).values(values),
         [{"the_offer": o, "units": q} for o, q in sorted(quantities.items())],
     )
@@ -104,9 +104,7 @@ def _change(quantities: Mapping[int, int], **values: ColumnElement[int]) -> None
 
 def set_available(*, offer_id: int, units: int) -> None:
     """A merchant says how many can be sold now: ``on_hand := units + held`` (Domain rule 33)."""
-    db.session.execute(
-        update(Stock).where(Stock.offer_id == offer_id).values(on_hand=Stock.held + units)
-    )
+    run(update(Stock).where(Stock.offer_id == offer_id).values(on_hand=Stock.held + units))
 
 
 def _tell_if_sold_out(offer_ids: list[int]) -> None:
