@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
@@ -34,7 +35,8 @@ class GatewayKind(StrEnum):
 class Settings(BaseSettings):
     """Read from environment variables with the prefix ``MALL_``."""
 
-    model_config = SettingsConfigDict(env_prefix="MALL_", extra="ignore")
+    # What is wrong is told without its value: a start-up log is no place for secrets.
+    model_config = SettingsConfigDict(env_prefix="MALL_", extra="ignore", hide_input_in_errors=True)
 
     env: Environment = Field(Environment.DEMO, description="demo, production or test")
     data_dir: Path = Field(Path("var"), description="where databases, indexes and media live")
@@ -88,6 +90,8 @@ class Settings(BaseSettings):
         pairs = [part.split(":", 1) for part in value.split(",") if part]
         if not pairs or any(len(pair) != 2 for pair in pairs):
             raise ValueError("give id:base64key pairs, comma-separated")
+        if not all(base64.b64decode(key, validate=True) for _, key in pairs):
+            raise ValueError("a key is empty")
         return dict(pairs)
 
     @model_validator(mode="after")
@@ -100,27 +104,19 @@ class Settings(BaseSettings):
         return self
 
     def _refuse_demo_values(self) -> None:
-        wrong = [
-            name
-            for name, value, demo in (
-                ("MALL_SECRET_KEY", self.secret_key, DEMO_SECRET_KEY),
-                (
-                    "MALL_PII_KEYS",
-                    ",".join(f"{k}:{v}" for k, v in self.pii_keys.items()),
-                    DEMO_PII_KEYS,
-                ),
-                ("MALL_GATEWAY_API_KEY", self.gateway_api_key, DEMO_GATEWAY_KEY),
-            )
-            if value == demo
-        ]
-        if DEMO_WEBHOOK_SECRET in self.gateway_webhook_secrets:
-            wrong.append("MALL_GATEWAY_WEBHOOK_SECRETS")
-        if self.gateway is GatewayKind.SANDBOX:
-            wrong.append("MALL_GATEWAY=sandbox")
-        if self.now_offset or self.fault:
-            wrong.append("MALL_NOW_OFFSET/MALL_FAULT")
+        demo_keys = {part.partition(":")[2] for part in DEMO_PII_KEYS.split(",")}
+        refused = {
+            "MALL_SECRET_KEY": self.secret_key in {"", DEMO_SECRET_KEY},
+            "MALL_PII_KEYS": not demo_keys.isdisjoint(self.pii_keys.values()),
+            "MALL_GATEWAY_API_KEY": self.gateway_api_key in {"", DEMO_GATEWAY_KEY},
+            "MALL_GATEWAY_WEBHOOK_SECRETS": not self.gateway_webhook_secrets
+            or DEMO_WEBHOOK_SECRET in self.gateway_webhook_secrets,
+            "MALL_GATEWAY=sandbox": self.gateway is GatewayKind.SANDBOX,
+            "MALL_NOW_OFFSET/MALL_FAULT": bool(self.now_offset or self.fault),
+        }
+        wrong = [name for name, is_wrong in refused.items() if is_wrong]
         if wrong:
-            raise ValueError("production refuses demo values of " + ", ".join(wrong))
+            raise ValueError("production refuses demo or empty values of " + ", ".join(wrong))
 
     @property
     def is_sqlite(self) -> bool:
