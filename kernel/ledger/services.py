@@ -14,9 +14,6 @@ from kernel.db import db, run
 from kernel.ledger.chart import Asset, is_account
 from kernel.ledger.models import LedgerPosting, LedgerTransaction
 
-# The table itself: an insert of the mapped class through the session gives no row count back.
-
-
 # A key that is there already writes nothing, which the row count shows.
 _INSERT = (
     insert(LedgerTransaction)
