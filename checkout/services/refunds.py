@@ -355,11 +355,7 @@ def _mark_returned(order: Order, todo: RefundPlan) -> None:
             [{"the_number": n, "amount": a} for n, a in todo.shares.items()],
         )
     order.refunded_minor += todo.total_minor
-    run(
-        update(Order)
-        .where(Order.id == order.id)
-        .values(refunded_minor=Order.refunded_minor + todo.total_minor)
-    )
+    db.session.flush()
 
 
 def _close_if_all_back(order: Order, actor: str) -> None:
