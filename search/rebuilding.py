@@ -34,12 +34,17 @@ class Rebuilt:
 
 
 def rebuild_now(
-    engine: SearchEngine, *, progress: Progress | None = None, patience: float = 60.0
+    engine: SearchEngine,
+    *,
+    anew: bool = False,
+    progress: Progress | None = None,
+    patience: float = 60.0,
 ) -> Rebuilt:
     """Rebuild and swap; returns when the new generation is the live one.
 
-    ``progress`` is told products done and products in all. ``patience`` is how many seconds
-    the worker may take for one step.
+    An interrupted rebuild is continued, unless ``anew``: after a restored backup what was
+    written before is of another database. ``progress`` is told products done and products in
+    all. ``patience`` is how many seconds the worker may take for one step.
 
     Raises:
         WorkerStopped: the worker holds the index and did nothing for so long.
@@ -49,6 +54,8 @@ def rebuild_now(
         total = documents.count_products()
     report = progress or _silent
     try:
+        if anew:
+            engine.abandon_rebuild()
         indexing.begin_rebuild(engine)
     except IndexBusy:
         generation = _by_worker(engine, total, report, patience)
@@ -71,12 +78,16 @@ def _silent(_done: int, _total: int) -> None:
 
 def _here(engine: SearchEngine, total: int, report: Progress) -> str:
     done = 0
-    while True:
-        step = indexing.rebuild_step(engine)
-        if step.generation:
-            return step.generation
-        done = min(done + indexing.BATCH, total)
-        report(done, total)
+    try:
+        while True:
+            step = indexing.rebuild_step(engine)
+            if step.generation:
+                return step.generation
+            done = min(done + indexing.BATCH, total)
+            report(done, total)
+    finally:
+        # Who rebuilt may live on, and the worker is the one that writes from now on.
+        engine.close()
 
 
 def _by_worker(engine: SearchEngine, total: int, report: Progress, patience: float) -> str:
@@ -114,6 +125,7 @@ def wait_until_searchable(engine: SearchEngine, *, patience: float = 60.0) -> No
             raise WorkerStopped(f"no news was written to the index for {patience:.0f} seconds")
         elif now - moved_at > _ALONE_SECONDS and engine.may_write():
             drain_lane(_LANE)
+            engine.close()
             continue
         time.sleep(_POLL_SECONDS)
 

@@ -73,6 +73,11 @@ class EmbeddedView:
         return self._generation
 
     @property
+    def searcher(self) -> Any:
+        """The library's own searcher, for measuring what it takes without this adapter."""
+        return self._searcher
+
+    @property
     def size(self) -> int:
         """Number of listings."""
         documents: int = self._searcher.num_docs
