@@ -1,3 +1,4 @@
+import { ref } from 'vue'
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 import { useSession } from '@shared/session/session'
 import Home from './pages/HomePage.vue'
@@ -126,6 +127,37 @@ router.beforeEach((to) => {
 router.afterEach((to) => {
   document.title = `${t(to.meta.title)} · ${t('brand.name')}`
 })
+
+/**
+ * A page's script did not come. Offline: say so and stay. Online: a new version was most likely
+ * put in place, and its pages have other file names, so the target is loaded afresh, once.
+ */
+router.onError((error: unknown, to) => {
+  const isScript = error instanceof Error && /import|preload|fetch/i.test(error.message)
+  if (!isScript) return
+  if (!navigator.onLine) {
+    offlineTurn.value += 1
+    return
+  }
+  if (sessionStorage.getItem('fuman.reloaded') === to.fullPath) return
+  sessionStorage.setItem('fuman.reloaded', to.fullPath)
+  location.assign(to.fullPath)
+})
+
+/** Raised each time a page could not be opened for want of a connection. */
+export const offlineTurn = ref(0)
+
+/** Fetches the pages of the usual way to an order while nothing else is going on. */
+export function prefetchPages(): void {
+  const idle = window.requestIdleCallback ?? ((work: () => void) => setTimeout(work, 2000))
+  idle(() => {
+    for (const route of routes) {
+      if (typeof route.component === 'function' && !route.meta?.open) {
+        void (route.component as () => Promise<unknown>)().catch(() => undefined)
+      }
+    }
+  })
+}
 
 /** Only a path of this site: a link must not be able to send a person elsewhere after sign-in. */
 export function safeNext(next: unknown): string {

@@ -67,6 +67,8 @@ export const payingTexts = {
   'paying.done.hint': ['商家会尽快发货', 'It will be on its way soon'],
   'paying.failed': ['没有付成，没有扣款', 'Payment failed. Nothing was charged.'],
   'paying.failed.hint': ['商品为你保留到 {time}，可以换张卡再付。', 'Your items are held until {time}; you may try another card.'],
+  'paying.unpaid': ['还没有付款', 'Not paid yet'],
+  'paying.unpaid.hint': ['商品为你保留到 {time}。', 'Your items are held until {time}.'],
   'paying.closed': ['订单已关闭', 'The order is closed'],
   'paying.closed.hint': ['额度和积分已退回；若银行卡已付款，会原路退回。', 'Credit and points are back; a card payment is refunded to the card.'],
   'paying.again': ['重新付款', 'Pay again'],

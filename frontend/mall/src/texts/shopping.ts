@@ -148,7 +148,7 @@ export const shoppingTexts = {
   'cart.undo': ['撤销', 'Undo'],
   'cart.left': ['仅剩 {n} 件', 'Only {n} left'],
   'cart.total': ['合计', 'Total'],
-  'cart.before': ['运费和优惠在下一步算', 'Delivery and offers come next'],
+  'cart.before': ['运费和优惠在下一步算', 'Delivery comes next'],
   'cart.checkout': ['去结算', 'Check out'],
   'cart.checkout.n': ['去结算 {n}', 'Check out {n}'],
   'cart.failed': ['没有改成：{why}', 'Not changed: {why}'],

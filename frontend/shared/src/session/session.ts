@@ -8,6 +8,8 @@ export type SessionState = 'unknown' | 'signed-out' | 'signed-in'
 
 const state = ref<SessionState>('unknown')
 const me = shallowRef<Me | null>(null)
+/** The person asked to leave: what they were looking at is not where they want back to. */
+const byChoice = ref(false)
 const listeners = new Set<() => void>()
 
 const client = new ApiClient({
@@ -46,6 +48,7 @@ export async function restoreSession(): Promise<void> {
 
 export async function signIn(login: string, password: string): Promise<void> {
   accept(await api.login({ login, password }))
+  byChoice.value = false
 }
 
 export async function signOut(): Promise<void> {
@@ -55,6 +58,7 @@ export async function signOut(): Promise<void> {
     // Already signed out on the server is what was wanted.
     if (!(error instanceof ApiProblem) || error.status !== 401) throw error
   }
+  byChoice.value = true
   accept(null)
 }
 
@@ -78,6 +82,7 @@ export function homePathOf(who: Me): string {
 export function useSession() {
   return {
     state: readonly(state),
+    leftByChoice: readonly(byChoice),
     me: computed(() => me.value),
     hasRole: (...roles: Role[]): boolean =>
       me.value?.user.roles.some((role) => roles.includes(role)) ?? false,
