@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import String, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel import clock
 from kernel.db import Base, UtcDateTime, changed_rows, db, write_transaction
+
+log = structlog.get_logger(__name__)
 
 
 class JobRun(Base):
@@ -44,20 +47,32 @@ def job(name: str, *, every: timedelta) -> Callable[[Callable[[], int]], Callabl
 
 
 def run_due(*, everything: bool = False) -> dict[str, int]:
-    """Run each job that is due by business time, once. Returns what each one did."""
+    """Run each job that is due by business time, once. Returns what each one did.
+
+    A job that fails stays due and holds up no other; raises an ExceptionGroup after the last.
+    """
     at = clock.now()
     known = dict(db.session.execute(select(JobRun.name, JobRun.due_at)).tuples().all())
     db.session.rollback()
     done: dict[str, int] = {}
+    failures: list[Exception] = []
     for entry in JOBS.values():
         due_at = known.get(entry.name)
         # A clock that was moved back must not silence a job for months.
         if not everything and due_at is not None and at < due_at <= at + entry.every:
             continue
-        done[entry.name] = entry.run()
+        try:
+            done[entry.name] = entry.run()
+        except Exception as error:
+            db.session.rollback()
+            log.exception("job_failed", job=entry.name)
+            failures.append(error)
+            continue
         values = {"due_at": at + entry.every, "last_run_at": at}
         with write_transaction():
             changed = changed_rows(update(JobRun).where(JobRun.name == entry.name).values(**values))
             if changed == 0:
                 db.session.execute(insert(JobRun).values(name=entry.name, **values))
+    if failures:
+        raise ExceptionGroup("scheduled jobs failed", failures)
     return done

@@ -23,6 +23,7 @@ from kernel.tasks import LANES, TASKS, run_task
 log = structlog.get_logger(__name__)
 _IDLE_SECONDS = 0.05
 _SCHEDULE_SECONDS = 2.0
+_PAUSE_SECONDS = 1.0
 
 
 class WorkerRuns(Exception):
@@ -64,10 +65,16 @@ class Worker:
 
     def _run_lane(self, lane: str) -> None:
         while not self._stop.is_set():
+            pause = _IDLE_SECONDS
             with self._app.app_context():
-                worked = drain_lane(lane, stop=self._stop)
-            if not worked:
-                self._stop.wait(_IDLE_SECONDS)
+                try:
+                    pause = 0 if drain_lane(lane, stop=self._stop) else pause
+                except Exception:
+                    # The queue itself failed, not a task: the lane must outlive that.
+                    log.exception("lane_failed", lane=lane)
+                    pause = _PAUSE_SECONDS
+            if pause:
+                self._stop.wait(pause)
 
     def _run_schedule(self) -> None:
         while not self._stop.wait(_SCHEDULE_SECONDS):
@@ -75,7 +82,7 @@ class Worker:
                 try:
                     schedule.run_due()
                 except Exception:
-                    log.exception("job_failed")
+                    log.exception("schedule_failed")
 
 
 def drain_lane(lane: str, *, stop: threading.Event | None = None) -> int:
@@ -102,11 +109,21 @@ def drain_all(*, rounds: int = 50) -> int:
 
 
 def _groups(rows: Sequence[outbox.Delivery]) -> list[list[outbox.Delivery]]:
-    """Neighbouring rows of one merging task together, all others alone."""
+    """Neighbouring rows of one merging task together, all others alone.
+
+    A row that has failed goes alone from then on, so that it cannot bury its neighbours.
+    """
     groups: list[list[outbox.Delivery]] = []
     for row in rows:
         known = TASKS.get(row.task)
-        if groups and known and known.merges and groups[-1][0].task == row.task:
+        last = groups[-1][0] if groups else None
+        if (
+            last is not None
+            and known is not None
+            and known.merges
+            and last.task == row.task
+            and last.attempts == row.attempts == 0
+        ):
             groups[-1].append(row)
         else:
             groups.append([row])
