@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from kernel import clock, outbox, schedule, tasks
+from kernel import clock, outbox
+from kernel.schedule import JOBS
+from kernel.tasks import TASKS
 
 
 @pytest.fixture(autouse=True)
-def _clean_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _clean_clock() -> Iterator[None]:
     """The offset that one test stored is not remembered in the next."""
-    monkeypatch.setattr(clock, "_cached", (-1.0, 0))
+    clock._cached = (-1.0, 0)
     yield
     clock._cached = (-1.0, 0)
 
 
 @pytest.fixture
-def no_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty register of tasks, jobs and listeners."""
-    monkeypatch.setattr(tasks, "TASKS", {})
-    for module in (outbox, schedule):
-        for name in ("TASKS", "JOBS", "_listeners"):
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, {})
+def bare() -> Iterator[None]:
+    """Empty registers of tasks, jobs and listeners."""
+    registers: list[dict[str, Any]] = [TASKS, JOBS, outbox._listeners]
+    before = [dict(register) for register in registers]
+    for register in registers:
+        register.clear()
+    yield
+    for register, content in zip(registers, before, strict=True):
+        register.clear()
+        register.update(content)
+
+
+class RealTime:
+    """Moves the machine's time, as far as the kernel asks for it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._offset = timedelta()
+        machine = clock.real_now
+        monkeypatch.setattr(clock, "real_now", lambda: machine() + self._offset)
+
+    def pass_by(self, by: timedelta) -> None:
+        self._offset += by
+
+
+@pytest.fixture
+def real_time(monkeypatch: pytest.MonkeyPatch) -> RealTime:
+    return RealTime(monkeypatch)
