@@ -6,6 +6,14 @@ from typing import Any
 
 from flask import Response, request
 
+from checkout.answers import (
+    OrderOut,
+    OrdersOut,
+    PlacedOrderOut,
+    QuoteOut,
+    RefundOut,
+    RefundPreviewOut,
+)
 from checkout.models import Order
 from checkout.schemas import AfterSaleIn, OrderIn, OrdersIn, QuoteIn
 from checkout.services import orders, payments, quotes, refunds
@@ -20,7 +28,7 @@ blueprint = api_blueprint("checkout", __name__)
 
 @blueprint.route("/checkout/quotes", methods=["POST"])
 @blueprint.arguments(QuoteIn)
-@blueprint.response(201)
+@blueprint.response(201, QuoteOut)
 def create_quote(data: dict[str, Any]) -> dict[str, Any]:
     """Price the chosen lines and say which pot, how many points and how much card pay which."""
     items = data["items"]
@@ -31,12 +39,12 @@ def create_quote(data: dict[str, Any]) -> dict[str, Any]:
         points=data["points"],
         coupons=tuple(data["coupons"]),
     )
-    return quotes.quote_view(quotes.create_quote(actor=current_actor(), request=asked))
+    return quotes.create_quote(actor=current_actor(), request=asked)
 
 
 @blueprint.route("/checkout/orders", methods=["POST"])
 @blueprint.arguments(OrderIn)
-@blueprint.alt_response(201, description="The order, paid or waiting for its card part")
+@blueprint.alt_response(201, schema=PlacedOrderOut)
 def place_order(data: dict[str, Any]) -> Response:
     """Order by a quote: hold, ask the gateway, answer; each step committed and resumable."""
     actor = current_actor()
@@ -51,7 +59,9 @@ def place_order(data: dict[str, Any]) -> Response:
     try:
         outcome = idempotency.begin(scope, first_step)
     except orders.PriceChanged:
-        raise orders.PriceChanged(extra={"quote": _fresh_quote(data["quote_id"])}) from None
+        raise orders.PriceChanged(
+            extra={"quote": QuoteOut().dump(_fresh_quote(data["quote_id"]))}
+        ) from None
     if isinstance(outcome, Pending):
         faults.point("order_after_hold")
         outcome = _open_payment(scope, outcome.reference)
@@ -61,7 +71,12 @@ def place_order(data: dict[str, Any]) -> Response:
 
 def _order_answer(order: Order) -> Answer:
     payment = payment_view(order=order, origin=_origin())
-    return Answer.json(201, {"order_id": order.public_id, "state": order.state, "payment": payment})
+    view = {"order_id": order.public_id, "state": order.state, "payment": payment}
+    return Answer.json(201, PlacedOrderOut().dump(view))
+
+
+def _order(order: Order) -> Any:
+    return OrderOut().dump(order_view(order=order, gateway_origin=_origin()))
 
 
 def _origin() -> str:
@@ -90,12 +105,12 @@ def _fresh_quote(quote_id: str) -> dict[str, Any]:
         asked = quotes.QuoteRequest(
             asked.address_id, items, asked.credit_minor, asked.points, asked.coupons
         )
-    return quotes.quote_view(quotes.create_quote(actor=current_actor(), request=asked))
+    return quotes.create_quote(actor=current_actor(), request=asked)
 
 
 @blueprint.route("/orders")
 @blueprint.arguments(OrdersIn, location="query")
-@blueprint.response(200)
+@blueprint.response(200, OrdersOut)
 def own_orders(query: dict[str, Any]) -> dict[str, Any]:
     """One's orders, newest first."""
     rows = list_orders(
@@ -113,7 +128,7 @@ def own_orders(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/orders/<order_id>")
-@blueprint.response(200)
+@blueprint.response(200, OrderOut)
 def own_order(order_id: str) -> dict[str, Any]:
     """One order with its funding receipt, sub-orders and invoice."""
     order = find_order(actor=current_actor(), order_id=order_id)
@@ -121,7 +136,7 @@ def own_order(order_id: str) -> dict[str, Any]:
 
 
 @blueprint.route("/orders/<order_id>/cancel", methods=["POST"])
-@blueprint.alt_response(200, description="The order as it stands now")
+@blueprint.alt_response(200, schema=OrderOut)
 def cancel_order(order_id: str) -> Response:
     """Give up an unpaid order, or get everything back of one that has not been shipped."""
     actor = current_actor()
@@ -156,11 +171,7 @@ def cancel_order(order_id: str) -> Response:
     else:
         _send_card_refunds(order)
     order = find_order(actor=actor, order_id=order_id)
-    return answer_response(
-        idempotency.finish(
-            scope, Answer.json(200, order_view(order=order, gateway_origin=_origin()))
-        )
-    )
+    return answer_response(idempotency.finish(scope, Answer.json(200, _order(order))))
 
 
 def _send_card_refunds(order: Order) -> None:
@@ -171,7 +182,7 @@ def _send_card_refunds(order: Order) -> None:
 
 
 @blueprint.route("/orders/<order_id>/confirm-receipt", methods=["POST"])
-@blueprint.alt_response(200, description="The order, completed")
+@blueprint.alt_response(200, schema=OrderOut)
 def confirm_receipt(order_id: str) -> Response:
     """The goods have arrived."""
     actor = current_actor()
@@ -180,7 +191,7 @@ def confirm_receipt(order_id: str) -> Response:
         order = find_order(actor=actor, order_id=order_id)
         locked = orders.lock_order(order_id=order.id)
         orders.confirm_receipt(order=locked, actor=actor.person_public_id)
-        return Answer.json(200, order_view(order=locked, gateway_origin=_origin()))
+        return Answer.json(200, _order(locked))
 
     outcome = idempotency.begin(command_scope({}), work)
     if isinstance(outcome, Pending):
@@ -197,7 +208,7 @@ def _quantities(data: dict[str, Any]) -> dict[str, int]:
 
 @blueprint.route("/orders/<order_id>/after-sales/preview", methods=["POST"])
 @blueprint.arguments(AfterSaleIn)
-@blueprint.response(200)
+@blueprint.response(200, RefundPreviewOut)
 def preview_after_sale(data: dict[str, Any], order_id: str) -> dict[str, Any]:
     """What would go back, by tender and lot, before it is asked for."""
     order = find_order(actor=current_actor(), order_id=order_id)
@@ -206,7 +217,7 @@ def preview_after_sale(data: dict[str, Any], order_id: str) -> dict[str, Any]:
 
 @blueprint.route("/orders/<order_id>/after-sales", methods=["POST"])
 @blueprint.arguments(AfterSaleIn)
-@blueprint.alt_response(201, description="The refund")
+@blueprint.alt_response(201, schema=RefundOut)
 def ask_after_sale(data: dict[str, Any], order_id: str) -> Response:
     """Get back part or all of a paid order, to the lots and tenders that paid it."""
     actor = current_actor()
@@ -222,7 +233,7 @@ def ask_after_sale(data: dict[str, Any], order_id: str) -> Response:
             actor=actor.person_public_id,
         )
         if row.cash_state == "none":
-            return Answer.json(201, refund_view(row))
+            return Answer.json(201, RefundOut().dump(refund_view(row)))
         return Pending(row.public_id)
 
     outcome = idempotency.begin(scope, first_step)
@@ -230,5 +241,5 @@ def ask_after_sale(data: dict[str, Any], order_id: str) -> Response:
         order = find_order(actor=actor, order_id=order_id)
         _send_card_refunds(order)
         row = refunds.find_refund(order_id=order.id, refund_id=outcome.reference)
-        outcome = idempotency.finish(scope, Answer.json(201, refund_view(row)))
+        outcome = idempotency.finish(scope, Answer.json(201, RefundOut().dump(refund_view(row))))
     return answer_response(outcome)

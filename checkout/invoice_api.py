@@ -14,6 +14,7 @@ from billing.documents.invoice import InvoiceDocument, to_json
 from billing.documents.pdf import render_pdf
 from billing.documents.xml import render_xml
 from billing.services.invoices import NoEnterpriseInvoice, find_invoice, find_red_invoice
+from checkout.answers import EnterpriseOrdersOut, InvoiceOut
 from checkout.schemas import PageIn
 from checkout.services.views import (
     find_enterprise_order,
@@ -49,7 +50,7 @@ def _document(order_id: str) -> InvoiceDocument:
 
 
 @blueprint.route("/orders/<order_id>/invoice")
-@blueprint.response(200)
+@blueprint.response(200, InvoiceOut)
 def show_invoice(order_id: str) -> dict[str, Any]:
     """The enterprise's single invoice of an order."""
     document = _document(order_id)
@@ -80,7 +81,7 @@ def invoice_xml(order_id: str) -> Response:
 
 @blueprint.route("/enterprise/orders")
 @blueprint.arguments(PageIn, location="query")
-@blueprint.response(200)
+@blueprint.response(200, EnterpriseOrdersOut)
 def enterprise_orders(query: dict[str, Any]) -> dict[str, Any]:
     """Orders that the enterprise's credit paid, each with its invoice; no employee is named."""
     rows, total = list_enterprise_orders(

@@ -1,4 +1,4 @@
-"""What the cashier's calls take. What they give are plain views, checked by the contract test."""
+"""What the cashier's calls take."""
 
 from __future__ import annotations
 

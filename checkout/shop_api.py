@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from checkout.answers import CartOut, ProductOut
 from checkout.schemas import CartItemIn
 from checkout.services.quotes import check_for_sale
 from enterprises.services.eligibility import Viewer, viewer_of
@@ -36,7 +37,7 @@ def _offer(viewer: Viewer, offer: OfferView) -> dict[str, Any]:
 
 
 @blueprint.route("/products/<product_id>")
-@blueprint.response(200)
+@blueprint.response(200, ProductOut)
 def show_product(product_id: str) -> dict[str, Any]:
     """A product, its SKUs, and each merchant's offer with the pots that may pay it."""
     viewer = viewer_of(current_actor())
@@ -122,7 +123,7 @@ def _cart() -> dict[str, Any]:
 
 
 @blueprint.route("/cart")
-@blueprint.response(200)
+@blueprint.response(200, CartOut)
 def show_cart() -> dict[str, Any]:
     """The cart, by merchant."""
     return _cart()
@@ -130,7 +131,7 @@ def show_cart() -> dict[str, Any]:
 
 @blueprint.route("/cart/items/<offer_id>", methods=["PUT"])
 @blueprint.arguments(CartItemIn)
-@blueprint.response(200)
+@blueprint.response(200, CartOut)
 def put_item(data: dict[str, Any], offer_id: str) -> dict[str, Any]:
     """Set an offer's quantity, and whether it is chosen for the next order."""
     actor = current_actor()
@@ -149,7 +150,7 @@ def put_item(data: dict[str, Any], offer_id: str) -> dict[str, Any]:
 
 
 @blueprint.route("/cart/items/<offer_id>", methods=["DELETE"])
-@blueprint.response(200)
+@blueprint.response(200, CartOut)
 def delete_item(offer_id: str) -> dict[str, Any]:
     """Take an offer out of the cart."""
     with write_transaction():

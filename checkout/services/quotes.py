@@ -472,10 +472,3 @@ def _points_by_lot(points: int, lots: Sequence[LotView]) -> dict[str, int]:
             taken[lot.public_id] = amount
             points -= amount
     return taken
-
-
-def quote_view(snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    """The snapshot without what only we may read (internal keys, the sealed address)."""
-    hidden = {"address", "lots", "goods_minor"}
-    lines = [{k: v for k, v in line.items() if not k.endswith("_pk")} for line in snapshot["lines"]]
-    return {k: v for k, v in snapshot.items() if k not in hidden} | {"lines": lines}
