@@ -79,29 +79,33 @@ def open_index(path: Path | None) -> tantivy.Index:
 
 
 def listing_document(listing: ListingDocument) -> tantivy.Document:
-    """The tantivy document of a listing (whole numbers must be given as unsigned)."""
+    """The tantivy document of a listing (whole numbers must be given as unsigned).
+
+    Members of the field enumerations are strings themselves; asking each for its value would
+    take as long as the calls.
+    """
     document = tantivy.Document()
-    document.add_text(TokenField.CHARS.value, listing.tokens.chars)
-    document.add_text(TokenField.GRAMS.value, listing.tokens.grams)
-    document.add_text(TokenField.WORDS.value, listing.tokens.words)
-    document.add_text(TokenField.PINYIN.value, listing.tokens.pinyin)
+    document.add_text(TokenField.CHARS, listing.tokens.chars)
+    document.add_text(TokenField.GRAMS, listing.tokens.grams)
+    document.add_text(TokenField.WORDS, listing.tokens.words)
+    document.add_text(TokenField.PINYIN, listing.tokens.pinyin)
     unsigned = document.add_unsigned
-    unsigned(NumberField.PRODUCT.value, listing.product_id)
-    unsigned(NumberField.MERCHANT.value, listing.merchant_id)
-    unsigned(NumberField.RANK.value, len(listing.cheaper))
-    unsigned(NumberField.BRAND.value, listing.brand_id)
-    unsigned(NumberField.IN_STOCK.value, int(listing.in_stock))
-    unsigned(NumberField.PRICE.value, listing.price_minor)
+    unsigned(NumberField.PRODUCT, listing.product_id)
+    unsigned(NumberField.MERCHANT, listing.merchant_id)
+    unsigned(NumberField.RANK, len(listing.cheaper))
+    unsigned(NumberField.BRAND, listing.brand_id)
+    unsigned(NumberField.IN_STOCK, int(listing.in_stock))
+    unsigned(NumberField.PRICE, listing.price_minor)
     for merchant_id in listing.cheaper:
-        unsigned(NumberField.CHEAPER.value, merchant_id)
+        unsigned(NumberField.CHEAPER, merchant_id)
     for category_id in listing.categories:
-        unsigned(NumberField.CATEGORY.value, category_id)
+        unsigned(NumberField.CATEGORY, category_id)
     for assortment_id in listing.assortments:
-        unsigned(NumberField.ASSORTMENT.value, assortment_id)
+        unsigned(NumberField.ASSORTMENT, assortment_id)
     product_id = listing.product_id
-    unsigned(SortField.BY_PRICE.value, pack_sort_key(listing.price_minor, product_id))
-    unsigned(SortField.BY_SALES.value, pack_sort_key(listing.sales, product_id))
-    unsigned(SortField.BY_CREATED.value, pack_sort_key(listing.created_at, product_id))
+    unsigned(SortField.BY_PRICE, pack_sort_key(listing.price_minor, product_id))
+    unsigned(SortField.BY_SALES, pack_sort_key(listing.sales, product_id))
+    unsigned(SortField.BY_CREATED, pack_sort_key(listing.created_at, product_id))
     unsigned(VERSION, listing.version)
     unsigned(SALES, listing.sales)
     document.add_bytes(SOURCE, f"{listing.tokens.title}{_SEPARATOR}{listing.tokens.extra}".encode())
