@@ -11,8 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import migrate
+from kernel import outbox
 from kernel.db import db
 from kernel.settings import GatewayKind, get_settings
+from kernel.worker import WorkerRuns, alone
+from search.engines.choice import get_engine
 
 
 def _database() -> dict[str, Any]:
@@ -32,7 +35,35 @@ def _gateway() -> dict[str, Any]:
     return {"ready": answer.ok, "kind": "sandbox"}
 
 
-_PARTS: dict[str, Callable[[], dict[str, Any]]] = {"database": _database, "gateway": _gateway}
+def _search() -> dict[str, Any]:
+    view = get_engine().view()
+    waiting = outbox.backlog().get("index", {})
+    db.session.rollback()
+    return {
+        "ready": bool(view.generation),
+        "engine": get_settings().search_url,
+        "generation": view.generation,
+        "documents": view.size,
+        "in_step": not waiting,
+        "backlog": waiting,
+    }
+
+
+def _worker() -> dict[str, Any]:
+    """The worker holds the folder's lock for as long as it lives."""
+    try:
+        with alone(get_settings().data_dir):
+            return {"ready": False, "error": "no worker runs"}
+    except WorkerRuns:
+        return {"ready": True}
+
+
+_PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "database": _database,
+    "search": _search,
+    "worker": _worker,
+    "gateway": _gateway,
+}
 
 
 def readiness() -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,13 +32,21 @@ class WorkerRuns(Exception):
 
 
 @contextmanager
-def alone(data_dir: Path) -> Iterator[None]:
-    """Hold a data folder's lock, as the one worker on it does. Raises :class:`WorkerRuns`."""
+def alone(data_dir: Path, *, patience: float = 0.0) -> Iterator[None]:
+    """Hold a data folder's lock, as the one worker on it does. Raises :class:`WorkerRuns`.
+
+    ``patience`` is how many seconds to wait for it: a health check holds it for an instant.
+    """
+    deadline = time.monotonic() + patience
     with (data_dir / "worker.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise WorkerRuns(str(data_dir)) from None
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() >= deadline:
+                    raise WorkerRuns(str(data_dir)) from None
+                time.sleep(_IDLE_SECONDS)
         yield
 
 

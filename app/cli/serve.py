@@ -49,7 +49,7 @@ def worker_command() -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     try:
-        with alone(settings.data_dir):
+        with alone(settings.data_dir, patience=2.0):
             worker.run()
     except WorkerRuns:
         click.echo("另一个 worker 正在使用这个数据目录", err=True)
