@@ -120,21 +120,17 @@ def choose_entity(
     lots: Sequence[FundingLot], payables: Sequence[int]
 ) -> tuple[str | None, dict[tuple[int, int], int]]:
     """The billing entity that can pay most (Domain rule 11) and how; a tie goes to the entity
-    whose credit expires first."""
+    whose credit expires first, of what can be used here."""
+    usable = [lot for lot in lots if lot.available_minor > 0 and lot.lines]
     entities = dict.fromkeys(
-        lot.entity_id for lot in sorted(lots, key=lambda lot: (lot.expires_at, lot.id))
+        lot.entity_id for lot in sorted(usable, key=lambda lot: (lot.expires_at, lot.id))
     )
     best: tuple[str | None, dict[tuple[int, int], int]] = (None, {})
     for entity in entities:
-        flow = assign_credit([lot for lot in lots if lot.entity_id == entity], payables)
+        flow = assign_credit([lot for lot in usable if lot.entity_id == entity], payables)
         if sum(flow.values()) > sum(best[1].values()):
             best = (entity, flow)
     return best
-
-
-def most_credit(lots: Sequence[FundingLot], payables: Sequence[int]) -> int:
-    """The largest credit that can be used on these payables."""
-    return sum(choose_entity(lots, payables)[1].values())
 
 
 def fund(
