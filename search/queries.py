@@ -111,17 +111,15 @@ def match_clause(query: QueryTokens, plan: TextPlan) -> Clause:
     runs = {run.text: run for run in query.latin}
     if plan.kind is MatchKind.ALL_WORDS:
         return AllOf(tuple(_word_clause(units, runs, plan) for units in query.segments))
-    clauses = tuple(_unit_clause(unit, runs, plan) for unit in query.units)
+    said = [unit for unit in query.units if unit not in query.light] or query.units
+    clauses = tuple(_unit_clause(unit, runs, plan) for unit in said)
     return AnyOf(clauses, minimum=_required(len(clauses), plan.kind))
 
 
 def _required(units: int, kind: MatchKind) -> int:
-    """How many of the units a listing must have.
-
-    One character of two is as good as none (头 of 枕头), so half is never fewer than two.
-    """
+    """How many of the units a listing must have: half, rounded up, or a third."""
     if kind is MatchKind.HALF_OF_CHARACTERS:
-        return max((units + 1) // 2, min(units, 2))
+        return (units + 1) // 2
     return max(units // 3, 1)
 
 

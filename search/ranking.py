@@ -29,6 +29,8 @@ FEATURES = (
     "stock",  # can be bought now
 )
 
+# However rare a noun's ending is, it says little.
+_LIGHT = 0.2
 _NO_UNITS: frozenset[str] = frozenset()
 
 
@@ -48,7 +50,10 @@ def weigh_query(query: QueryTokens, view: EngineView) -> RankedQuery:
     """Ask the index how rare each token is; rare tokens say more about what is meant."""
     last = query.segments[-1] if query.segments else ()
     return RankedQuery(
-        units=_rarities(view, TokenField.CHARS, query.units),
+        units={
+            unit: rarity * _LIGHT if unit in query.light else rarity
+            for unit, rarity in _rarities(view, TokenField.CHARS, query.units).items()
+        },
         grams=_rarities(view, TokenField.GRAMS, query.grams),
         words=_rarities(view, TokenField.WORDS, query.words),
         latin=frozenset(unit for unit in query.units if not is_han(unit)),

@@ -30,6 +30,7 @@ MAX_UNITS_OF_TEXT = 512
 MAX_UNITS_OF_QUERY = 48
 MAX_UNIT_LENGTH = 48
 SUFFIX_MARK = "~"
+_NOUN_ENDINGS = frozenset("子头儿")
 _AFFIX_WORD_LENGTHS = range(3, 9)
 _MAX_AFFIX_SYLLABLES = 8
 
@@ -64,7 +65,8 @@ class QueryTokens:
     """A query cut into distinct tokens, each in the order of its first appearance.
 
     ``segments`` are the words that a strict match asks for, each as its units: a dictionary
-    word of several characters, a single character, or a Latin run.
+    word of several characters, a single character, or a Latin run. ``light`` are the units
+    that only fill a word out (头 of 枕头, 子 of 杯子): they say nothing by themselves.
     """
 
     text: str
@@ -73,6 +75,7 @@ class QueryTokens:
     words: tuple[str, ...]
     segments: tuple[tuple[str, ...], ...]
     latin: tuple[LatinRun, ...]
+    light: frozenset[str]
 
 
 def normalise(text: str) -> str:
@@ -200,14 +203,16 @@ def tokenise_query(text: str) -> QueryTokens:
     """A query cut the way documents are; its length is bounded here, whatever came in."""
     normalised = " ".join(normalise(text).split())
     units = [unit[:MAX_UNIT_LENGTH] for unit in _UNIT.findall(normalised)][:MAX_UNITS_OF_QUERY]
+    segments = _segments(normalised)
     words = [word for word in rjieba.cut(normalised) if len(word) > 1 and _UNIT.search(word)]
     return QueryTokens(
         text=normalised,
         units=tuple(dict.fromkeys(units)),
         grams=tuple(dict.fromkeys(join_grams(units))),
         words=tuple(dict.fromkeys(words))[:MAX_UNITS_OF_QUERY],
-        segments=_segments(normalised),
+        segments=segments,
         latin=_latin_runs(normalised),
+        light=_light_units(segments),
     )
 
 
@@ -220,6 +225,17 @@ def _segments(normalised: str) -> tuple[tuple[str, ...], ...]:
         else:
             found[(run[:MAX_UNIT_LENGTH],)] = None
     return tuple(found)[:MAX_UNITS_OF_QUERY]
+
+
+def _light_units(segments: Sequence[tuple[str, ...]]) -> frozenset[str]:
+    """Noun endings of two-character words, unless they also stand in another word."""
+    endings = {word[1] for word in segments if len(word) == 2 and word[1] in _NOUN_ENDINGS}
+    heavy = {
+        unit
+        for word in segments
+        for unit in (word[:1] if len(word) == 2 and word[1] in _NOUN_ENDINGS else word)
+    }
+    return frozenset(endings - heavy)
 
 
 def _latin_runs(normalised: str) -> tuple[LatinRun, ...]:

@@ -349,6 +349,17 @@ def test_words_first_then_half_of_the_characters(shelf: World) -> None:
     assert (nothing.total, nothing.items) == (0, ())
 
 
+def test_half_of_a_noun_is_the_half_that_says_something(world: World) -> None:
+    add_product(world, "高山荞麦枕", category="bedding.pillow")
+    add_product(world, "头层牛皮席", category="bedding.quilt")
+    index(world)
+
+    result = find("枕头")
+
+    assert result.matched_by == "half"
+    assert titles(result) == ["高山荞麦枕"]
+
+
 def test_the_match_set_does_not_loosen_because_of_a_facet(shelf: World) -> None:
     brand = next(v for v in find("阿里巴巴定制").facets["brand"])
     other = next(v for v in find().facets["brand"] if v.value != brand.value)

@@ -65,6 +65,13 @@ def test_a_query_knows_which_letters_touch_characters() -> None:
     assert query.segments == (("阿", "里"), ("bb",), ("u",), ("2",), ("底", "板"))
 
 
+def test_endings_of_nouns_are_light_unless_they_are_words_too() -> None:
+    assert tokenise_query("枕头 杯子").light == {"头", "子"}
+    assert tokenise_query("骰子").light == {"子"}
+    assert tokenise_query("头灯").light == frozenset()
+    assert tokenise_query("枕头 头灯").light == frozenset()
+
+
 def test_control_and_direction_marks_separate() -> None:
     assert normalise("被\u202e丝\u200b\x00A") == "被 丝  a"
 
