@@ -29,7 +29,9 @@ def settings_command(as_json: bool) -> None:
     rows = []
     for name, field in Settings.model_fields.items():
         value = getattr(settings, name)
-        shown = "••••" if name in SECRET_SETTINGS else str(value)
+        # The demo's values are public by design; anything else that is secret stays hidden.
+        hidden = name in SECRET_SETTINGS and name in settings.model_fields_set
+        shown = "••••" if hidden else str(value)
         rows.append((f"MALL_{name.upper()}", shown, field.description or ""))
     if as_json:
         say_json({name: {"value": value, "help": text} for name, value, text in rows})
