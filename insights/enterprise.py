@@ -11,18 +11,17 @@ from kernel import clock
 from kernel.clock import rfc3339
 from kernel.ledger.chart import Asset, enterprise_receivable
 from kernel.ledger.services import balance
-from points.services.pots import expiring_credit, unspent_credit
+from points.services.pots import expiring_credit
 
 _SOON = timedelta(days=30)
 
 
 def overview(*, enterprise_id: int) -> dict[str, Any]:
-    """Figures in fen: open budgets, credit still grantable, expiring soon, owed, unspent."""
+    """Figures in fen: open budgets, credit still grantable, expiring soon, owed."""
     company = find_enterprise(enterprise_id=enterprise_id)
     at = clock.now()
     figures = [
         ("budget_open", open_budgets_total(enterprise_id=enterprise_id), "尚未发放的预算"),
-        ("unspent", unspent_credit(enterprise_id=enterprise_id), "员工手里还没用的额度"),
         (
             "expiring_30d",
             expiring_credit(enterprise_id=enterprise_id, before=at + _SOON),
