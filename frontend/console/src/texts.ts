@@ -65,8 +65,8 @@ export const texts = {
   'invoice.state.none': ['无', 'None'],
 
   'invoice.title': ['订单发票', 'Order invoice'],
-  'invoice.kind.ordinary': ['普通发票', 'Ordinary invoice'],
-  'invoice.kind.special': ['增值税专用发票', 'Special VAT invoice'],
+  'invoice.kind.blue': ['蓝字', 'Blue (original)'],
+  'invoice.kind.red': ['红字', 'Red (reversal)'],
   'invoice.document': ['福利订单结算单', 'Benefits billing document'],
   'invoice.number': ['号码', 'Number'],
   'invoice.drawn': ['开具日期', 'Drawn'],

@@ -9,6 +9,7 @@ import {
   newState,
   pointsMax,
   pointsWorth,
+  refusalsToShow,
   repriced,
   secondsLeft,
 } from './quoteState'
@@ -144,6 +145,23 @@ describe('limits', () => {
   it('counts whole seconds to the end of the quote', () => {
     expect(secondsLeft(quote('q', 0), new Date('2026-11-24T10:00:28Z'))).toBe(872)
     expect(secondsLeft(quote('q', 0), new Date('2026-11-24T11:00:00Z'))).toBe(0)
+  })
+
+  it('says that a pot cannot pay only where credit left something open', () => {
+    const one = quote('q', 0, [line('蚕丝被', 54900), line('月饼', 16800)])
+    const [quilt, cake] = one.lines
+    if (!quilt || !cake) throw new Error('two lines')
+    one.funding = [
+      { line_id: cake.line_id, source: 'lot:lot_1', source_name: '通用', amount_minor: 16800 },
+      { line_id: quilt.line_id, source: 'points', source_name: '积分', amount_minor: 54900 },
+    ]
+    one.refusals = [
+      { line_id: quilt.line_id, pot_id: 'pot_2', code: 'pot_not_eligible', detail: '寝具不在范围内' },
+      { line_id: cake.line_id, pot_id: 'pot_2', code: 'pot_not_eligible', detail: '食品不在范围内' },
+      { line_id: cake.line_id, pot_id: null, code: 'sold_out', detail: '卖完了' },
+    ]
+    expect(refusalsToShow(one, quilt).map((each) => each.detail)).toEqual(['寝具不在范围内'])
+    expect(refusalsToShow(one, cake).map((each) => each.detail)).toEqual(['卖完了'])
   })
 
   it('stops an order only for what no other tender solves', () => {

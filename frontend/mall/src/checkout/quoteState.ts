@@ -3,7 +3,7 @@
  * A quote on the screen stays until its successor is here (nothing jumps), answers that were
  * overtaken by a newer wish are dropped, and a changed price is shown before it is paid.
  */
-import type { Quote } from '@shared/api/types'
+import type { Quote, QuoteLine, Refusal } from '@shared/api/types'
 import { minorForPoints, pointsForMinor } from '@shared/format/money'
 
 export interface Wish {
@@ -99,6 +99,20 @@ export function compareQuotes(before: Quote, after: Quote): QuoteChange[] {
     changes.push({ kind: 'total', from: before.payable_minor, to: after.payable_minor })
   }
   return changes
+}
+
+/**
+ * What a line has to say: always what stops it; that a pot can't pay only where credit left
+ * something open, for where other credit paid it all nobody asks.
+ */
+export function refusalsToShow(quote: Quote, line: QuoteLine): Refusal[] {
+  const credit = quote.funding
+    .filter((part) => part.line_id === line.line_id && part.source.startsWith('lot:'))
+    .reduce((sum, part) => sum + part.amount_minor, 0)
+  const open = credit < line.payable_minor
+  return quote.refusals.filter(
+    (one) => one.line_id === line.line_id && (open || one.pot_id === null),
+  )
 }
 
 /** Refusals that stop the whole order (not "this pot can't pay", which another tender solves). */

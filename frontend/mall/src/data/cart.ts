@@ -18,6 +18,7 @@ export function withSums(groups: Cart['groups']): Cart {
 }
 
 export function changeItem(cart: Cart, offerId: string, change: Partial<CartItem> | null): Cart {
+  // Delivery depends on what is chosen: the server says it again with its answer.
   const groups = cart.groups.map((group) => ({
     ...group,
     items: group.items

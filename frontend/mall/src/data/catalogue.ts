@@ -2,10 +2,17 @@ import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/vue-quer
 import { computed, type Ref } from 'vue'
 import type { SearchQuery } from '@shared/api/endpoints'
 import type { Category, NameOrNamed } from '@shared/api/types'
+import { locale } from '@shared/i18n/locale'
 import { api } from '@shared/session/session'
 
 export function nameOf(value: NameOrNamed | undefined): string {
   return (typeof value === 'string' ? value : value?.name) ?? ''
+}
+
+/** A category in the page's language, where the shop has it. */
+export function categoryName(category: Category | undefined): string {
+  if (!category) return ''
+  return (locale.value === 'en' && category.name_en) || category.name
 }
 
 export function useCategories() {

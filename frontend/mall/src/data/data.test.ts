@@ -5,7 +5,7 @@ import { safeNext } from '../router'
 import { changeItem } from './cart'
 import { expiryCalendar } from './expiry'
 import { countFilters, filtersOf, queryOf, searchOf, toggled, withoutFilters } from './filters'
-import { nextExpiry, potsInOrder } from './wallet'
+import { nextExpiry, potsInOrder, toneOf } from './wallet'
 
 const NOW = new Date('2026-11-24T10:00:00Z')
 
@@ -28,6 +28,13 @@ const any = pot('any', [[120000, '2027-06-29T16:00:00Z'], [26240, '2027-02-13T16
 describe('pots', () => {
   it('stand with the widest first, whatever order they came in', () => {
     expect(potsInOrder([food, any]).map((one) => one.id)).toEqual(['any', 'food'])
+  })
+
+  it('keep their jade when another is spent', () => {
+    expect([toneOf('any', [any, food]), toneOf('food', [any, food])]).toEqual(['credit', 'credit-second'])
+    expect(toneOf('food', [food])).toBe('credit-second')
+    expect(toneOf('any', [food])).toBe('credit')
+    expect(toneOf('food', [any])).toBe('credit-second')
   })
 
   it('know what goes first; an empty lot is not it', () => {

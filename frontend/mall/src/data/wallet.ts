@@ -16,14 +16,22 @@ export function potsInOrder(pots: readonly Pot[]): Pot[] {
   )
 }
 
+/**
+ * Which jade a pot has. It follows from the pot itself and not from its place, so that it stays
+ * when another is spent: the first that may pay anything is deep, every other is light. A pot that
+ * is no longer in the wallet takes what the wallet leaves.
+ */
+export function toneOf(potId: string | null, pots: readonly Pot[]): Tone {
+  const wide = potsInOrder(pots).find((pot) => pot.eligible.categories.length === 0)
+  if (wide) return wide.id === potId ? 'credit' : 'credit-second'
+  return pots.some((pot) => pot.id === potId) ? 'credit-second' : 'credit'
+}
+
 /** The pots of the signed-in person, in the order and colours that every page keeps. */
 export function usePots() {
   const wallet = useWallet()
   const pots = computed(() => potsInOrder(wallet.data.value?.pots ?? []))
-  const toneOfPot = (potId: string | null): Tone => {
-    const place = pots.value.findIndex((pot) => pot.id === potId)
-    return place > 0 ? 'credit-second' : 'credit'
-  }
+  const toneOfPot = (potId: string | null): Tone => toneOf(potId, pots.value)
   const names = computed<FundingNames>(() => ({
     points: t('tender.points'),
     cash: t('tender.cash.short'),

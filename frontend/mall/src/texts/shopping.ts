@@ -98,7 +98,7 @@ export const shoppingTexts = {
   'search.updating': ['正在更新结果', 'Updating'],
 
   'card.pays': ['{pot}可付', '{pot} pays'],
-  'card.pays.many': ['{n} 笔额度可付', '{n} credits pay'],
+  'card.pays.many': ['{n} 笔可付', '{n} credits pay'],
   'card.pays.short': ['可付', 'Payable'],
   'card.pays.not': ['额度不可付', 'Not by credit'],
   'card.soldout': ['暂时缺货', 'Out of stock'],
@@ -151,6 +151,9 @@ export const shoppingTexts = {
   'cart.before': ['运费和优惠在下一步算', 'Delivery comes next'],
   'cart.checkout': ['去结算', 'Check out'],
   'cart.checkout.n': ['去结算 {n}', 'Check out {n}'],
+  'cart.freight': ['运费 {amount}', 'Delivery {amount}'],
+  'cart.freight.free': ['免运费', 'Free delivery'],
+  'cart.freight.more': ['运费 {amount}，满 {from} 免', 'Delivery {amount}, free from {from}'],
   'cart.failed': ['没有改成：{why}', 'Not changed: {why}'],
   'cart.none.chosen': ['先勾选要买的商品', 'Choose what to buy first'],
 } as const

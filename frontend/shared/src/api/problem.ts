@@ -67,6 +67,7 @@ export async function readProblem(response: Response): Promise<ApiProblem> {
     return new ApiProblem(fallback, requestId, retryAfter)
   }
   const parsed: unknown = await response.json().catch(() => null)
-  const body = parsed && typeof parsed === 'object' ? { ...fallback, ...parsed } : fallback
-  return new ApiProblem(body as ProblemBody, requestId, retryAfter)
+  const body: ProblemBody = parsed && typeof parsed === 'object' ? { ...fallback, ...parsed } : fallback
+  const named = typeof body.request_id === 'string' ? body.request_id : null
+  return new ApiProblem(body, requestId ?? named, retryAfter)
 }

@@ -37,6 +37,7 @@ export interface DemoLogins {
 }
 
 export interface Category extends Named {
+  name_en?: string | null
   object: string
   tint: string
   children?: Category[]
@@ -181,8 +182,16 @@ export interface CartItem {
   pots: PotVerdict[]
 }
 
+export interface CartGroup {
+  merchant: Named
+  items: CartItem[]
+  /** Delivery of what is chosen from this merchant now, and the amount that makes it free. */
+  freight_minor?: number | null
+  free_from_minor?: number | null
+}
+
 export interface Cart {
-  groups: { merchant: Named; items: CartItem[] }[]
+  groups: CartGroup[]
   count: number
   chosen_total_minor: number
 }
@@ -381,7 +390,7 @@ export interface OrderDetail extends OrderSummary {
   pay_before_at: string | null
   paid_at: string | null
   actions: OrderAction[]
-  invoice: { number: string; state: string; kind: string; gross_minor: number } | null
+  invoice: { number: string; state: string; kind: string; gross_minor: number; red_minor?: number } | null
 }
 
 export interface AfterSaleRequest {
