@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import BindParameter, bindparam, select, update
 
 from kernel import clock
 from kernel.auth.models import Tenant
 from kernel.auth.policy import TenantKind
 from kernel.auth.services import create_tenant
-from kernel.db import db
+from kernel.db import db, run
 from kernel.errors import NotFound, Problem
 from merchants.models import Merchant
 from shop.services.catalogue import open_seller
 
 APPLIED, APPROVED, SUSPENDED = "applied", "approved", "suspended"
+
+# Made once: building a statement costs more than running it.
+_MERCHANTS: BindParameter[Any] = bindparam("the_merchants", expanding=True)
+_COMMISSIONS = select(Merchant.id, Merchant.commission_bp).where(Merchant.id.in_(_MERCHANTS))
 
 
 class MerchantNotApproved(Problem):
@@ -88,7 +93,5 @@ def find_merchant(*, code: str) -> MerchantView:
 
 def commission_rates(*, merchant_ids: Iterable[int]) -> dict[int, int]:
     """Commission in basis points by merchant, to be snapshotted on the order (rule 5)."""
-    rows = db.session.execute(
-        select(Merchant.id, Merchant.commission_bp).where(Merchant.id.in_(list(merchant_ids)))
-    )
-    return dict(rows.tuples().all())
+    rows = run(_COMMISSIONS, [{"the_merchants": list(merchant_ids)}])
+    return {row.id: row.commission_bp for row in rows}

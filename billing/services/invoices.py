@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 import msgspec
-from sqlalchemy import func, insert, select
+from sqlalchemy import Table, func, insert, select
 
 from billing.documents.invoice import InvoiceDocument, InvoiceKind
 from billing.invoicing import (
@@ -27,7 +28,7 @@ from billing.invoicing import (
 )
 from billing.models import Invoice
 from billing.sales import FREIGHT, GOODS, Sale, SaleLine, SaleRefund
-from enterprises.services.companies import BillingEntityView, find_billing_entity, find_enterprise
+from enterprises.services.companies import BillingEntityView, invoice_terms
 from kernel import clock
 from kernel.db import db, run
 from kernel.errors import NotFound
@@ -35,6 +36,7 @@ from kernel.ids import public_id
 from kernel.settings import get_settings
 
 DRAWN = "drawn"
+_INSERT = insert(cast("Table", Invoice.__table__))
 # Blue and red invoices number different things, orders and refunds, so each has its channel.
 _CHANNELS = {InvoiceKind.BLUE: "1", InvoiceKind.RED: "2"}
 
@@ -51,8 +53,7 @@ def draw_invoice(sale: Sale) -> str | None:
     """
     if sale.billing_entity_id is None or not any(line.credit_minor for line in sale.lines):
         return None
-    entity = find_billing_entity(entity_id=sale.billing_entity_id)
-    detail = find_enterprise(enterprise_id=sale.enterprise_id).invoice_detail
+    entity, detail = invoice_terms(entity_id=sale.billing_entity_id)
     at = clock.now()
     source = InvoiceSource(
         order_id=sale.order_id,
@@ -145,22 +146,25 @@ def _keep(
 ) -> None:
     totals = totals_of(document.lines)
     run(
-        insert(Invoice).values(
-            public_id=public_id("inv"),
-            number=document.number,
-            key=key,
-            kind=document.kind.value,
-            order_id=document.order_id,
-            origin_id=origin_id,
-            enterprise_id=enterprise_id,
-            billing_entity_id=billing_entity_id,
-            net_minor=totals.net_minor,
-            tax_minor=totals.tax_minor,
-            gross_minor=totals.gross_minor,
-            document=msgspec.to_builtins(document),
-            state=document.state,
-            drawn_at=document.drawn_at,
-        )
+        _INSERT,
+        [
+            {
+                "public_id": public_id("inv"),
+                "number": document.number,
+                "key": key,
+                "kind": document.kind.value,
+                "order_id": document.order_id,
+                "origin_id": origin_id,
+                "enterprise_id": enterprise_id,
+                "billing_entity_id": billing_entity_id,
+                "net_minor": totals.net_minor,
+                "tax_minor": totals.tax_minor,
+                "gross_minor": totals.gross_minor,
+                "document": msgspec.to_builtins(document),
+                "state": document.state,
+                "drawn_at": document.drawn_at,
+            }
+        ],
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, bindparam, insert, update
+from typing import cast
+
+from sqlalchemy import BigInteger, Table, bindparam, insert, update
 
 from billing.models import Payable
 from billing.sales import FREIGHT, Sale, SaleRefund
@@ -19,6 +21,8 @@ from kernel.ledger.chart import (
     platform_commission,
 )
 from kernel.ledger.services import Entry, move, post
+
+_INSERT_PAYABLES = insert(cast("Table", Payable.__table__))
 
 
 def record_sale(sale: Sale) -> int:
@@ -70,7 +74,7 @@ def _keep_payables(sale: Sale) -> None:
         column = "freight_minor" if line.kind == FREIGHT else "goods_minor"
         row[column] += line.payable_minor  # type: ignore[operator]  # the amounts are ints
         row["commission_minor"] += line.commission_minor  # type: ignore[operator]
-    run(insert(Payable), list(rows.values()))
+    run(_INSERT_PAYABLES, list(rows.values()))
 
 
 def record_refund(refund: SaleRefund, *, origin_id: int | None) -> int:

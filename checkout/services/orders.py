@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import BindParameter, Table, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.attributes import set_committed_value
 
 from billing.sales import Sale, SaleLine
 from billing.services.invoices import draw_invoice
@@ -42,6 +43,36 @@ from shop.services.catalogue import UnknownOffer, find_offers
 from shop.services.stock import capture_stock, hold_stock, release_stock
 
 SYSTEM = "system"
+
+# Statements of the hot path are made once: building one costs more than running it.
+_ORDER = cast("Table", Order.__table__)
+_LINE = cast("Table", OrderLine.__table__)
+_THE_ORDER: BindParameter[Any] = bindparam("the_order")
+_INSERT_ORDER = insert(_ORDER)
+_INSERT_SUB_ORDERS = insert(cast("Table", SubOrder.__table__))
+_INSERT_LINES = insert(_LINE)
+_INSERT_FUNDING = insert(cast("Table", OrderFunding.__table__))
+_INSERT_PAYMENT = insert(cast("Table", Payment.__table__))
+_INSERT_EVENT = insert(cast("Table", OrderEvent.__table__))
+_MOVE = (
+    update(_ORDER)
+    .where(_ORDER.c.id == _THE_ORDER, _ORDER.c.state == bindparam("old_state"))
+    .values(state=bindparam("new_state"), paid_at=bindparam("new_paid_at"))
+)
+_FUNDING = select(OrderFunding.line_number, OrderFunding.kind, OrderFunding.amount_minor).where(
+    OrderFunding.order_id == _THE_ORDER
+)
+_LINES = select(_LINE).where(_LINE.c.order_id == _THE_ORDER).order_by(_LINE.c.number)
+_TENANTS = select(Tenant.id, Tenant.public_id).where(
+    (Tenant.id == bindparam("the_enterprise"))
+    | Tenant.id.in_(select(SubOrder.merchant_id).where(SubOrder.order_id == _THE_ORDER))
+)
+_LOCK = (
+    select(Order)
+    .where(Order.id == _THE_ORDER)
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
 
 
 class QuoteExpired(Problem):
@@ -136,7 +167,7 @@ def _insert_order(actor: Actor, quote: Quote, snapshot: Mapping[str, Any]) -> Or
         "paid_at": None,
     }
     try:
-        result = run(insert(Order).values(**values))
+        result = run(_INSERT_ORDER, [values])
     except IntegrityError:
         # The quote's own unique key: somebody has ordered by it, under another key.
         db.session.rollback()
@@ -163,10 +194,10 @@ def _insert_parts(order: Order, snapshot: Mapping[str, Any], at: datetime) -> No
         )
         column = "freight_minor" if line["kind"] == FREIGHT else "goods_minor"
         sub[column] += line["payable_minor"]
-    run(insert(SubOrder), list(subs.values()))
-    run(insert(OrderLine), [_line_row(order.id, n, line) for n, line in enumerate(lines)])
+    run(_INSERT_SUB_ORDERS, list(subs.values()))
+    run(_INSERT_LINES, [_line_row(order.id, n, line) for n, line in enumerate(lines)])
     run(
-        insert(OrderFunding),
+        _INSERT_FUNDING,
         [
             {
                 "order_id": order.id,
@@ -185,13 +216,16 @@ def _insert_parts(order: Order, snapshot: Mapping[str, Any], at: datetime) -> No
     if order.cash_minor:
         settings = get_settings()
         run(
-            insert(Payment).values(
-                order_id=order.id,
-                gateway=settings.gateway.value,
-                amount_minor=order.cash_minor,
-                state="open",
-                ask_at=at + timedelta(minutes=settings.hold_minutes),
-            )
+            _INSERT_PAYMENT,
+            [
+                {
+                    "order_id": order.id,
+                    "gateway": settings.gateway.value,
+                    "amount_minor": order.cash_minor,
+                    "state": "open",
+                    "ask_at": at + timedelta(minutes=settings.hold_minutes),
+                }
+            ],
         )
 
 
@@ -221,21 +255,17 @@ def move_order(*, order: Order, event: OrderEventName, actor: str) -> bool:
     """
     target = next_state(OrderState(order.state), event)
     at = clock.now()
-    values: dict[str, Any] = {"state": target.value}
-    if event is OrderEventName.PAY:
-        values["paid_at"] = at
-    moved = changed_rows(
-        update(Order).where(Order.id == order.id, Order.state == order.state).values(**values)
-    )
-    if moved == 0:
+    values: dict[str, Any] = {
+        "new_state": target.value,
+        "new_paid_at": at if event is OrderEventName.PAY else order.paid_at,
+    }
+    if not changed_rows(_MOVE, [{"the_order": order.id, "old_state": order.state} | values]):
         return False
-    order.state = target.value
-    order.paid_at = values.get("paid_at", order.paid_at)
-    run(
-        insert(OrderEvent).values(
-            order_id=order.id, state=target.value, event=event.value, actor=actor, at=at
-        )
-    )
+    # The row has them already, so the session must not write them again.
+    set_committed_value(order, "state", values["new_state"])
+    set_committed_value(order, "paid_at", values["new_paid_at"])
+    history = {"order_id": order.id, "state": target.value, "event": event.value, "actor": actor}
+    run(_INSERT_EVENT, [history | {"at": at}])
     return True
 
 
@@ -262,16 +292,10 @@ def _sale(order: Order) -> Sale:
     """The order as billing takes it. A cash-only order needs no gateway name of its own."""
     tenants = _tenants(order)
     paid: dict[tuple[int, str], int] = {}
-    for row in db.session.execute(
-        select(OrderFunding.line_number, OrderFunding.kind, OrderFunding.amount_minor).where(
-            OrderFunding.order_id == order.id
-        )
-    ):
+    for row in run(_FUNDING, [{"the_order": order.id}]):
         place = (row.line_number, row.kind)
         paid[place] = paid.get(place, 0) + row.amount_minor
-    lines = db.session.execute(
-        select(OrderLine.__table__).where(OrderLine.order_id == order.id).order_by(OrderLine.number)
-    ).all()
+    lines = run(_LINES, [{"the_order": order.id}]).all()
     return Sale(
         order_id=order.public_id,
         sequence=order.id,
@@ -306,13 +330,8 @@ def _sale(order: Order) -> Sale:
 
 
 def _tenants(order: Order) -> dict[int, str]:
-    rows = db.session.execute(
-        select(Tenant.id, Tenant.public_id).where(
-            (Tenant.id == order.enterprise_id)
-            | Tenant.id.in_(select(SubOrder.merchant_id).where(SubOrder.order_id == order.id))
-        )
-    )
-    return dict(rows.tuples().all())
+    rows = run(_TENANTS, [{"the_order": order.id, "the_enterprise": order.enterprise_id}])
+    return {row.id: row.public_id for row in rows}
 
 
 def close_order(*, order: Order, actor: str) -> bool:
@@ -352,9 +371,4 @@ def confirm_receipt(*, order: Order, actor: str) -> None:
 
 def lock_order(*, order_id: int) -> Order:
     """The order's row, locked where the database locks rows; fresh from the database."""
-    return db.session.scalars(
-        select(Order)
-        .where(Order.id == order_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
+    return db.session.scalars(_LOCK, {"the_order": order_id}).one()

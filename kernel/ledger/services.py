@@ -5,22 +5,31 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import orjson
-from sqlalchemy import func, insert, select
+from sqlalchemy import Table, bindparam, func, insert, select
 
 from kernel import clock
 from kernel.db import db, run
 from kernel.ledger.chart import Asset, is_account
 from kernel.ledger.models import LedgerPosting, LedgerTransaction
 
+_TRANSACTION = cast("Table", LedgerTransaction.__table__)
+_POSTING = cast("Table", LedgerPosting.__table__)
+
+# Statements of the hot path are made once: building one costs more than running it.
 # A key that is there already writes nothing, which the row count shows.
 _INSERT = (
-    insert(LedgerTransaction)
+    insert(_TRANSACTION)
     .prefix_with("OR IGNORE", dialect="sqlite")
     .prefix_with("IGNORE", dialect="mysql")
     .prefix_with("IGNORE", dialect="mariadb")
     .inline()
+)
+_INSERT_POSTINGS = insert(_POSTING)
+_FIND_BY_KEY = select(_TRANSACTION.c.id, _TRANSACTION.c.input_hash).where(
+    _TRANSACTION.c.key == bindparam("the_key")
 )
 
 
@@ -65,20 +74,23 @@ def post(
     joined = _joined(entries)
     digest = _digest(reason, joined)
     result = run(
-        _INSERT.values(
-            key=key,
-            input_hash=digest,
-            reason=reason,
-            order_id=order_id,
-            origin_id=origin_id,
-            posted_at=clock.now(),
-        )
+        _INSERT,
+        [
+            {
+                "key": key,
+                "input_hash": digest,
+                "reason": reason,
+                "order_id": order_id,
+                "origin_id": origin_id,
+                "posted_at": clock.now(),
+            }
+        ],
     )
     if result.rowcount == 0:
         return _existing(key, digest)
     transaction_id = result.lastrowid
     run(
-        insert(LedgerPosting),
+        _INSERT_POSTINGS,
         [
             {
                 "transaction_id": transaction_id,
@@ -94,11 +106,7 @@ def post(
 
 
 def _existing(key: str, digest: str) -> int:
-    row = db.session.execute(
-        select(LedgerTransaction.id, LedgerTransaction.input_hash).where(
-            LedgerTransaction.key == key
-        )
-    ).one()
+    row = run(_FIND_BY_KEY, [{"the_key": key}]).one()
     if row.input_hash != digest:
         raise PostingConflict(f"ledger key {key!r} was posted with other entries")
     return int(row.id)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, Row, bindparam, insert, select, update
+from sqlalchemy import BigInteger, BindParameter, Row, Table, bindparam, insert, select, update
 
 from kernel import clock
 from kernel.auth.models import Tenant
@@ -33,6 +33,62 @@ HELD, CAPTURED, VOIDED = "held", "captured", "voided"
 
 _LOT = bindparam("the_lot", type_=BigInteger)
 _AMOUNT = bindparam("units", type_=BigInteger)
+_LOTS: BindParameter[Any] = bindparam("the_lots", expanding=True)
+_ORDER: BindParameter[Any] = bindparam("the_order")
+_HOLD = cast("Table", WalletHold.__table__)
+_HOLD_ITEM = cast("Table", WalletHoldItem.__table__)
+
+# Statements of the hot path are made once: building one costs more than running it.
+_FIND_LOTS = (
+    select(Lot.id, Lot.public_id, Lot.asset, Pot.refund_after_expiry, Pot.grace_days)
+    .outerjoin(Pot, Pot.id == Lot.pot_id)
+    .where(Lot.public_id.in_(_LOTS))
+    .order_by(Lot.id)
+)
+_TAKE = (
+    update(Lot)
+    .where(Lot.id == _LOT, Lot.available >= _AMOUNT, Lot.expires_at > bindparam("the_time"))
+    .values(available=Lot.available - _AMOUNT, held=Lot.held + _AMOUNT)
+)
+_SPEND = update(Lot).where(Lot.id == _LOT).values(held=Lot.held - _AMOUNT)
+_GIVE_BACK = (
+    update(Lot)
+    .where(Lot.id == _LOT)
+    .values(held=Lot.held - _AMOUNT, available=Lot.available + _AMOUNT)
+)
+_INSERT_HOLD = insert(_HOLD)
+_INSERT_ITEMS = insert(_HOLD_ITEM)
+_CLOSE = (
+    update(_HOLD)
+    .where(_HOLD.c.order_id == _ORDER, _HOLD.c.state == HELD)
+    .values(state=bindparam("new_state"))
+)
+_ITEMS = (
+    select(
+        WalletHold.id.label("hold_id"),
+        WalletHold.state,
+        WalletHoldItem.position,
+        WalletHoldItem.amount,
+        WalletHoldItem.refunded,
+        WalletHoldItem.refund_after_expiry,
+        WalletHoldItem.grace_days,
+        Lot.id.label("lot_id"),
+        Lot.public_id,
+        Lot.asset,
+        Lot.budget_id,
+        Lot.expires_at,
+        Lot.source,
+        Pot.public_id.label("pot_id"),
+        Pot.on_expiry,
+        Tenant.public_id.label("enterprise_id"),
+    )
+    .join(WalletHoldItem, WalletHoldItem.hold_id == WalletHold.id)
+    .join(Lot, Lot.id == WalletHoldItem.lot_id)
+    .outerjoin(Pot, Pot.id == Lot.pot_id)
+    .outerjoin(Tenant, Tenant.id == Pot.enterprise_id)
+    .where(WalletHold.order_id == _ORDER)
+    .order_by(Lot.id)
+)
 
 
 class InsufficientCredit(Problem):
@@ -55,33 +111,23 @@ def hold_lots(*, order_id: str, amounts: Mapping[str, int]) -> None:
     """
     if not amounts:
         return
-    lots = db.session.execute(
-        select(Lot.id, Lot.public_id, Lot.asset, Pot.refund_after_expiry, Pot.grace_days)
-        .outerjoin(Pot, Pot.id == Lot.pot_id)
-        .where(Lot.public_id.in_(amounts))
-        .order_by(Lot.id)
-    ).all()
+    lots = run(_FIND_LOTS, [{"the_lots": list(amounts)}]).all()
     at = clock.now()
     for lot in lots:
-        amount = amounts[lot.public_id]
         taken = changed_rows(
-            update(Lot)
-            .where(Lot.id == lot.id, Lot.available >= amount, Lot.expires_at > at)
-            .values(available=Lot.available - amount, held=Lot.held + amount)
+            _TAKE, [{"the_lot": lot.id, "units": amounts[lot.public_id], "the_time": at}]
         )
         if taken == 0:
             raise InsufficientPoints if lot.asset == Asset.POINT else InsufficientCredit
     if len(lots) != len(amounts):
         raise InsufficientCredit
     positions = {lot_id: position for position, lot_id in enumerate(amounts)}
-    hold = WalletHold(order_id=order_id, state=HELD, created_at=at)
-    db.session.add(hold)
-    db.session.flush()
+    hold_id = run(_INSERT_HOLD, [{"order_id": order_id, "state": HELD, "created_at": at}]).lastrowid
     run(
-        insert(WalletHoldItem),
+        _INSERT_ITEMS,
         [
             {
-                "hold_id": hold.id,
+                "hold_id": hold_id,
                 "lot_id": lot.id,
                 "position": positions[lot.public_id],
                 "amount": amounts[lot.public_id],
@@ -111,43 +157,12 @@ def hold_lots(*, order_id: str, amounts: Mapping[str, int]) -> None:
 
 def _items(order_id: str) -> Sequence[Row[*tuple[Any, ...]]]:
     """What an order holds, lot by lot."""
-    return db.session.execute(
-        select(
-            WalletHold.id.label("hold_id"),
-            WalletHold.state,
-            WalletHoldItem.position,
-            WalletHoldItem.amount,
-            WalletHoldItem.refunded,
-            WalletHoldItem.refund_after_expiry,
-            WalletHoldItem.grace_days,
-            Lot.id.label("lot_id"),
-            Lot.public_id,
-            Lot.asset,
-            Lot.budget_id,
-            Lot.expires_at,
-            Lot.source,
-            Pot.public_id.label("pot_id"),
-            Pot.on_expiry,
-            Tenant.public_id.label("enterprise_id"),
-        )
-        .join(WalletHoldItem, WalletHoldItem.hold_id == WalletHold.id)
-        .join(Lot, Lot.id == WalletHoldItem.lot_id)
-        .outerjoin(Pot, Pot.id == Lot.pot_id)
-        .outerjoin(Tenant, Tenant.id == Pot.enterprise_id)
-        .where(WalletHold.order_id == order_id)
-        .order_by(Lot.id)
-    ).all()
+    return run(_ITEMS, [{"the_order": order_id}]).all()
 
 
 def _close(order_id: str, state: str) -> bool:
     """Move the hold on, once; False where somebody did so before."""
-    return bool(
-        changed_rows(
-            update(WalletHold)
-            .where(WalletHold.order_id == order_id, WalletHold.state == HELD)
-            .values(state=state)
-        )
-    )
+    return bool(changed_rows(_CLOSE, [{"the_order": order_id, "new_state": state}]))
 
 
 def capture_hold(*, order_id: str) -> None:
@@ -155,10 +170,7 @@ def capture_hold(*, order_id: str) -> None:
     if not _close(order_id, CAPTURED):
         return
     items = _items(order_id)
-    run(
-        update(Lot).where(Lot.id == _LOT).values(held=Lot.held - _AMOUNT),
-        [{"the_lot": i.lot_id, "units": i.amount} for i in items],
-    )
+    run(_SPEND, [{"the_lot": i.lot_id, "units": i.amount} for i in items])
     entries: list[Entry] = []
     for item in items:
         target = (
@@ -177,12 +189,7 @@ def void_hold(*, order_id: str) -> None:
     if not _close(order_id, VOIDED):
         return
     items = _items(order_id)
-    run(
-        update(Lot)
-        .where(Lot.id == _LOT)
-        .values(held=Lot.held - _AMOUNT, available=Lot.available + _AMOUNT),
-        [{"the_lot": i.lot_id, "units": i.amount} for i in items],
-    )
+    run(_GIVE_BACK, [{"the_lot": i.lot_id, "units": i.amount} for i in items])
     entries: list[Entry] = []
     for item in items:
         entries += move(

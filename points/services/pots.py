@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, Table, bindparam, func, select
 
 from kernel import clock
-from kernel.db import db
+from kernel.db import db, run
 from kernel.errors import NotFound
 from kernel.ids import public_id
 from kernel.ledger.chart import (
@@ -54,6 +54,23 @@ class LotView:
     expires_at: datetime
 
 
+# Statements of the hot path are made once: building one costs more than running it.
+_POTS = (
+    select(cast("Table", Pot.__table__))
+    .where(Pot.enterprise_id == bindparam("the_enterprise"))
+    .order_by(Pot.id)
+    .limit(100)
+)
+_LOTS = (
+    select(cast("Table", Lot.__table__))
+    .where(Lot.expires_at > bindparam("the_time"), (Lot.available > 0) | (Lot.held > 0))
+    .order_by(Lot.expires_at, Lot.id)
+    .limit(200)
+)
+_CREDIT_LOTS = _LOTS.where(Lot.membership_id == bindparam("the_owner"))
+_POINT_LOTS = _LOTS.where(Lot.person_id == bindparam("the_owner"), Lot.asset == Asset.POINT.value)
+
+
 def create_pot(
     *,
     enterprise_id: int,
@@ -86,7 +103,7 @@ def create_pot(
     return _pot_view(pot)
 
 
-def _pot_view(pot: Pot) -> PotView:
+def _pot_view(pot: Pot | Row[Any]) -> PotView:
     return PotView(
         id=pot.id,
         public_id=pot.public_id,
@@ -114,54 +131,32 @@ def find_pot(*, enterprise_id: int, pot_id: str) -> PotView:
 
 
 def pots_of_enterprise(*, enterprise_id: int) -> list[PotView]:
-    rows = db.session.scalars(
-        select(Pot).where(Pot.enterprise_id == enterprise_id).order_by(Pot.id).limit(100)
-    )
-    return [_pot_view(row) for row in rows]
+    return [_pot_view(row) for row in run(_POTS, [{"the_enterprise": enterprise_id}]).all()]
 
 
-def _lot_view(row: Lot) -> LotView:
+def _lot_view(row: Row[Any]) -> LotView:
     return LotView(
-        row.id,
-        row.public_id,
-        Asset(row.asset),
-        row.pot_id,
-        row.source,
-        row.granted,
-        row.available,
-        row.held,
-        row.expires_at,
+        id=row.id,
+        public_id=row.public_id,
+        asset=Asset(row.asset),
+        pot_id=row.pot_id,
+        source=row.source,
+        granted=row.granted,
+        available=row.available,
+        held=row.held,
+        expires_at=row.expires_at,
     )
 
 
 def credit_lots(*, membership_id: int, at: datetime) -> list[LotView]:
     """Lots of credit that have something left and have not expired, soonest expiry first."""
-    rows = db.session.scalars(
-        select(Lot)
-        .where(
-            Lot.membership_id == membership_id,
-            Lot.expires_at > at,
-            (Lot.available > 0) | (Lot.held > 0),
-        )
-        .order_by(Lot.expires_at, Lot.id)
-        .limit(200)
-    )
+    rows = run(_CREDIT_LOTS, [{"the_owner": membership_id, "the_time": at}]).all()
     return [_lot_view(row) for row in rows]
 
 
 def point_lots(*, person_id: int, at: datetime) -> list[LotView]:
     """The same of points, which belong to the person (Domain rule 21a)."""
-    rows = db.session.scalars(
-        select(Lot)
-        .where(
-            Lot.person_id == person_id,
-            Lot.asset == Asset.POINT.value,
-            Lot.expires_at > at,
-            (Lot.available > 0) | (Lot.held > 0),
-        )
-        .order_by(Lot.expires_at, Lot.id)
-        .limit(200)
-    )
+    rows = run(_POINT_LOTS, [{"the_owner": person_id, "the_time": at}]).all()
     return [_lot_view(row) for row in rows]
 
 

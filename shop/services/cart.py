@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import BindParameter, bindparam, delete, func, insert, select, update
 
 from kernel import clock
 from kernel.db import changed_rows, db, run
@@ -14,6 +15,12 @@ from shop.services.catalogue import OfferView, UnknownOffer, find_offers, offers
 
 MAX_ITEMS = 100
 MAX_QUANTITY = 9_999
+
+# Made once: building a statement costs more than running it.
+_OFFERS: BindParameter[Any] = bindparam("the_offers", expanding=True)
+_REMOVE = delete(CartItem).where(
+    CartItem.membership_id == bindparam("the_owner"), CartItem.offer_id.in_(_OFFERS)
+)
 
 
 class CartFull(Problem):
@@ -88,8 +95,4 @@ def take_out_of_cart(*, membership_id: int, offer_id: str) -> None:
 
 def remove_bought(*, membership_id: int, offer_ids: list[int]) -> None:
     """What an order took leaves the cart."""
-    run(
-        delete(CartItem).where(
-            CartItem.membership_id == membership_id, CartItem.offer_id.in_(offer_ids)
-        )
-    )
+    run(_REMOVE, [{"the_owner": membership_id, "the_offers": offer_ids}])

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import BindParameter, Row, Select, bindparam, func, select, update
 
 from kernel import clock, outbox
 from kernel.auth.models import Tenant
-from kernel.db import db
+from kernel.db import db, run
 from kernel.errors import NotFound, Problem
 from kernel.ids import public_id
 from shop.models import (
@@ -73,43 +73,49 @@ def image_url(image: str, category_key: str) -> str:
     return f"/media/products/{image}" if image else f"/media/categories/{category_key}.webp"
 
 
-def _offer_query() -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            Offer.id,
-            Offer.public_id,
-            Offer.price_minor,
-            Offer.list_price_minor,
-            Offer.merchant_id,
-            Offer.state.label("offer_state"),
-            (Stock.on_hand - Stock.held).label("available"),
-            Tenant.public_id.label("merchant_public_id"),
-            Tenant.name.label("merchant_name"),
-            Seller.open,
-            Seller.freight_minor,
-            Seller.free_from_minor,
-            Sku.public_id.label("sku_public_id"),
-            Sku.name.label("sku_name"),
-            Sku.unit,
-            Sku.tax_code,
-            Sku.image.label("sku_image"),
-            Product.id.label("product_key"),
-            Product.public_id.label("product_public_id"),
-            Product.title,
-            Product.image,
-            Product.category_id,
-            Product.brand_id,
-            Product.state.label("product_state"),
-            Category.key.label("category_key"),
-            Category.name.label("category_name"),
-        )
-        .join(Sku, Sku.id == Offer.sku_id)
-        .join(Product, Product.id == Sku.product_id)
-        .join(Category, Category.id == Product.category_id)
-        .join(Stock, Stock.offer_id == Offer.id)
-        .join(Seller, Seller.merchant_id == Offer.merchant_id)
-        .join(Tenant, Tenant.id == Offer.merchant_id)
+# Statements of the hot path are made once: building one costs more than running it.
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_OFFERS: Select[*tuple[Any, ...]] = (
+    select(
+        Offer.id,
+        Offer.public_id,
+        Offer.price_minor,
+        Offer.list_price_minor,
+        Offer.merchant_id,
+        Offer.state.label("offer_state"),
+        (Stock.on_hand - Stock.held).label("available"),
+        Tenant.public_id.label("merchant_public_id"),
+        Tenant.name.label("merchant_name"),
+        Seller.open,
+        Seller.freight_minor,
+        Seller.free_from_minor,
+        Sku.public_id.label("sku_public_id"),
+        Sku.name.label("sku_name"),
+        Sku.unit,
+        Sku.tax_code,
+        Sku.image.label("sku_image"),
+        Product.id.label("product_key"),
+        Product.public_id.label("product_public_id"),
+        Product.title,
+        Product.image,
+        Product.category_id,
+        Product.brand_id,
+        Product.state.label("product_state"),
+        Category.key.label("category_key"),
+        Category.name.label("category_name"),
     )
+    .join(Sku, Sku.id == Offer.sku_id)
+    .join(Product, Product.id == Sku.product_id)
+    .join(Category, Category.id == Product.category_id)
+    .join(Stock, Stock.offer_id == Offer.id)
+    .join(Seller, Seller.merchant_id == Offer.merchant_id)
+    .join(Tenant, Tenant.id == Offer.merchant_id)
+)
+_OFFERS_BY_PUBLIC_ID = _OFFERS.where(Offer.public_id.in_(_IDS))
+_OFFERS_BY_ID = _OFFERS.where(Offer.id.in_(_IDS))
+_ASSORTMENTS = select(AssortmentItem.product_id, AssortmentItem.assortment_id).where(
+    AssortmentItem.product_id.in_(_IDS)
+)
 
 
 def _views(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[OfferView]:
@@ -154,26 +160,22 @@ def _assortments_of(product_ids: set[int]) -> dict[int, frozenset[int]]:
     if not product_ids:
         return {}
     found: dict[int, set[int]] = {}
-    for product_id, assortment_id in db.session.execute(
-        select(AssortmentItem.product_id, AssortmentItem.assortment_id).where(
-            AssortmentItem.product_id.in_(product_ids)
-        )
-    ):
-        found.setdefault(product_id, set()).add(assortment_id)
+    for row in run(_ASSORTMENTS, [{"ids": list(product_ids)}]):
+        found.setdefault(row.product_id, set()).add(row.assortment_id)
     return {product_id: frozenset(ids) for product_id, ids in found.items()}
 
 
 def find_offers(public_ids: Iterable[str]) -> dict[str, OfferView]:
     """Offers by public id, at most 500, whatever their state; unknown ids are left out."""
     wanted = list(dict.fromkeys(public_ids))[:_MAX_OFFERS]
-    rows = db.session.execute(_offer_query().where(Offer.public_id.in_(wanted))).all()
+    rows = run(_OFFERS_BY_PUBLIC_ID, [{"ids": wanted}]).all()
     return {view.public_id: view for view in _views(rows)}
 
 
 def offers_of_ids(offer_ids: Iterable[int]) -> dict[int, OfferView]:
     """The same by internal id."""
     wanted = list(dict.fromkeys(offer_ids))[:_MAX_OFFERS]
-    rows = db.session.execute(_offer_query().where(Offer.id.in_(wanted))).all()
+    rows = run(_OFFERS_BY_ID, [{"ids": wanted}]).all()
     return {view.id: view for view in _views(rows)}
 
 
@@ -206,8 +208,9 @@ def product_page(public: str) -> ProductPage:
     product: Product = row.Product
     offers = _views(
         db.session.execute(
-            _offer_query()
-            .where(Sku.product_id == product.id, Offer.state == "live", Seller.open.is_(True))
+            _OFFERS.where(
+                Sku.product_id == product.id, Offer.state == "live", Seller.open.is_(True)
+            )
             .order_by(Sku.id)
             .limit(_MAX_OFFERS)
         ).all()

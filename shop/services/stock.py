@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, cast
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, insert, select, update
+from sqlalchemy import BigInteger, BindParameter, Table, Update, bindparam, insert, select, update
 
 from kernel.db import changed_rows, db, run
 from kernel.errors import Problem
@@ -15,6 +16,50 @@ HELD, SOLD, RELEASED = "held", "sold", "released"
 
 _OFFER = bindparam("the_offer", type_=BigInteger)
 _UNITS = bindparam("units", type_=BigInteger)
+_OFFERS: BindParameter[Any] = bindparam("the_offers", expanding=True)
+_ORDER: BindParameter[Any] = bindparam("the_order")
+_STOCK = cast("Table", Stock.__table__)
+_HOLD = cast("Table", StockHold.__table__)
+
+# Statements of the hot path are made once: building one costs more than running it.
+_TAKE = (
+    update(_STOCK)
+    .where(_STOCK.c.offer_id == _OFFER, _STOCK.c.on_hand - _STOCK.c.held >= _UNITS)
+    .values(held=_STOCK.c.held + _UNITS)
+)
+_SELL = (
+    update(_STOCK)
+    .where(_STOCK.c.offer_id == _OFFER)
+    .values(
+        on_hand=_STOCK.c.on_hand - _UNITS,
+        held=_STOCK.c.held - _UNITS,
+        sold=_STOCK.c.sold + _UNITS,
+    )
+)
+_RELEASE = update(_STOCK).where(_STOCK.c.offer_id == _OFFER).values(held=_STOCK.c.held - _UNITS)
+_RETURN = (
+    update(_STOCK)
+    .where(_STOCK.c.offer_id == _OFFER)
+    .values(on_hand=_STOCK.c.on_hand + _UNITS, sold=_STOCK.c.sold - _UNITS)
+)
+_INSERT_HOLDS = insert(_HOLD)
+_HOLDS = (
+    select(_HOLD.c.offer_id, _HOLD.c.quantity)
+    .where(_HOLD.c.order_id == _ORDER, _HOLD.c.state == HELD)
+    .order_by(_HOLD.c.offer_id)
+)
+_MOVE_HOLDS = (
+    update(_HOLD)
+    .where(_HOLD.c.order_id == _ORDER, _HOLD.c.state == HELD)
+    .values(state=bindparam("new_state"))
+)
+_SOLD_OUT = (
+    select(Sku.product_id)
+    .join(Offer, Offer.sku_id == Sku.id)
+    .join(Stock, Stock.offer_id == Offer.id)
+    .where(Offer.id.in_(_OFFERS), Stock.on_hand - Stock.held <= 0)
+    .distinct()
+)
 
 
 class OutOfStock(Problem):
@@ -30,17 +75,12 @@ def hold_stock(*, order_id: str, quantities: Mapping[int, int]) -> None:
     Raises :class:`OutOfStock` naming the first offer that has too few.
     """
     for offer_id in sorted(quantities):
-        units = quantities[offer_id]
-        taken = changed_rows(
-            update(Stock)
-            .where(Stock.offer_id == offer_id, Stock.on_hand - Stock.held >= units)
-            .values(held=Stock.held + units)
-        )
+        taken = changed_rows(_TAKE, [{"the_offer": offer_id, "units": quantities[offer_id]}])
         if taken == 0:
             public = db.session.scalar(select(Offer.public_id).where(Offer.id == offer_id))
             raise OutOfStock("有商品库存不足，没有扣款", extra={"offer_id": public})
     run(
-        insert(StockHold),
+        _INSERT_HOLDS,
         [
             {"order_id": order_id, "offer_id": o, "quantity": q, "state": HELD}
             for o, q in sorted(quantities.items())
@@ -49,57 +89,39 @@ def hold_stock(*, order_id: str, quantities: Mapping[int, int]) -> None:
     _tell_if_sold_out(list(quantities))
 
 
-def _holds(order_id: str) -> list[tuple[int, int]]:
-    return list(
-        db.session.execute(
-            select(StockHold.offer_id, StockHold.quantity)
-            .where(StockHold.order_id == order_id, StockHold.state == HELD)
-            .order_by(StockHold.offer_id)
-        ).tuples()
-    )
+def _holds(order_id: str) -> dict[int, int]:
+    """Units by offer that an order still holds."""
+    return {row.offer_id: row.quantity for row in run(_HOLDS, [{"the_order": order_id}])}
 
 
 def _move_holds(order_id: str, state: str) -> None:
-    run(
-        update(StockHold)
-        .where(StockHold.order_id == order_id, StockHold.state == HELD)
-        .values(state=state)
-    )
+    run(_MOVE_HOLDS, [{"the_order": order_id, "new_state": state}])
 
 
 def capture_stock(*, order_id: str) -> None:
     """What was held is sold. A second call changes nothing."""
-    _change(
-        dict(_holds(order_id)),
-        on_hand=Stock.on_hand - _UNITS,
-        held=Stock.held - _UNITS,
-        sold=Stock.sold + _UNITS,
-    )
+    _change(_SELL, _holds(order_id))
     _move_holds(order_id, SOLD)
 
 
 def release_stock(*, order_id: str) -> None:
     """What was held can be sold again. A second call changes nothing."""
-    quantities = dict(_holds(order_id))
-    _change(quantities, held=Stock.held - _UNITS)
+    quantities = _holds(order_id)
+    _change(_RELEASE, quantities)
     _move_holds(order_id, RELEASED)
     _tell_if_back(quantities)
 
 
 def return_stock(*, quantities: Mapping[int, int]) -> None:
     """Returned units (``offer id → units``) come back to the shelf."""
-    _change(quantities, on_hand=Stock.on_hand + _UNITS, sold=Stock.sold - _UNITS)
+    _change(_RETURN, quantities)
     _tell_if_back(quantities)
 
 
-def _change(quantities: Mapping[int, int], **values: ColumnElement[int]) -> None:
+def _change(statement: Update, quantities: Mapping[int, int]) -> None:
     """One prepared statement over all offers, in id order."""
-    if not quantities:
-        return
-    run(
-        update(Stock).where(Stock.offer_id == _OFFER).values(values),
-        [{"the_offer": o, "units": q} for o, q in sorted(quantities.items())],
-    )
+    if quantities:
+        run(statement, [{"the_offer": o, "units": q} for o, q in sorted(quantities.items())])
 
 
 def set_available(*, offer_id: int, units: int) -> None:
@@ -109,13 +131,7 @@ def set_available(*, offer_id: int, units: int) -> None:
 
 def _tell_if_sold_out(offer_ids: list[int]) -> None:
     """Search hears of stock only when it crosses zero: a sale alone is no news (rule 32)."""
-    rows = db.session.execute(
-        select(Sku.product_id)
-        .join(Offer, Offer.sku_id == Sku.id)
-        .join(Stock, Stock.offer_id == Offer.id)
-        .where(Offer.id.in_(offer_ids), Stock.on_hand - Stock.held <= 0)
-        .distinct()
-    )
+    rows = run(_SOLD_OUT, [{"the_offers": offer_ids}])
     touch_products([row.product_id for row in rows])
 
 
