@@ -79,6 +79,7 @@ class Supervisor:
         self._origin = f"http://127.0.0.1:{settings.port}"
         self._logs = settings.data_dir / "log"
         self._environment = dict(os.environ)
+        self._gateway_url = ""
         self._children = self._plan()
 
     def _say(self, text: str) -> None:
@@ -94,7 +95,8 @@ class Supervisor:
         ]
         if settings.gateway is GatewayKind.SANDBOX:
             port = _free_port()
-            self._environment["MALL_GATEWAY_URL"] = f"http://127.0.0.1:{port}"
+            self._gateway_url = f"http://127.0.0.1:{port}"
+            self._environment["MALL_GATEWAY_URL"] = self._gateway_url
             children.insert(
                 0,
                 Child(
@@ -119,6 +121,9 @@ class Supervisor:
             return 1
         prepare(self._settings, self._say)
         self._logs.mkdir(parents=True, exist_ok=True)
+        if self._gateway_url:
+            # Command lines beside us (the sweep of `mall clock run-due`) ask the same gateway.
+            self._settings.gateway_url_file.write_text(self._gateway_url, encoding="utf-8")
         try:
             for child in self._children:
                 self._start(child)
@@ -129,6 +134,7 @@ class Supervisor:
             return self._watch()
         finally:
             self._stop_all()
+            self._settings.gateway_url_file.unlink(missing_ok=True)
 
     def _port_taken(self) -> bool:
         with socket.socket() as probe:

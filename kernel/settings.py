@@ -99,6 +99,8 @@ class Settings(BaseSettings):
         self.data_dir = self.data_dir.absolute()
         if not self.database_url:
             self.database_url = f"sqlite:///{self.data_dir / 'mall.db'}"
+        if "gateway_url" not in self.model_fields_set and self.gateway_url_file.is_file():
+            self.gateway_url = self.gateway_url_file.read_text(encoding="utf-8").strip()
         if self.env is Environment.PRODUCTION:
             self._refuse_demo_values()
         return self
@@ -134,6 +136,11 @@ class Settings(BaseSettings):
     def gateway_db(self) -> Path:
         """The sandbox gateway's own file, beside the data."""
         return self.data_dir / "gateway.db"
+
+    @property
+    def gateway_url_file(self) -> Path:
+        """Where a running mall says which port its sandbox gateway got, for command lines."""
+        return self.data_dir / "gateway.url"
 
 
 SECRET_SETTINGS = frozenset(
