@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -81,12 +83,22 @@ def _picture_of(reference: str) -> str:
 def backup_command(file: Path) -> None:
     """A consistent copy of the database while it is in use."""
     _require_sqlite()
-    source = sqlite3.connect(_database_path())
-    target = sqlite3.connect(file)
-    with source, target:
-        source.backup(target)
-    source.close()
-    target.close()
+    if not file.absolute().parent.is_dir():
+        raise click.UsageError(f"no folder {file.absolute().parent}")
+    # An older copy under that name stays until the new one is whole.
+    scratch = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    try:
+        with (
+            closing(sqlite3.connect(f"file:{_database_path()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(scratch)) as target,
+        ):
+            source.backup(target)
+        scratch.replace(file)
+    except sqlite3.Error as error:
+        click.echo(f"{_database_path()}: {error}", err=True)
+        sys.exit(1)
+    finally:
+        scratch.unlink(missing_ok=True)
     click.echo(f"{file} ({file.stat().st_size:,} bytes)")
 
 
@@ -94,23 +106,47 @@ def backup_command(file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @in_app
 def restore_command(file: Path) -> None:
-    """Put a copy back and rebuild the index. Stop the mall first."""
+    """Put a copy back and rebuild the index; refused while the mall runs on this folder."""
     _require_sqlite()
-    with sqlite3.connect(file) as check:
-        fault = check.execute("PRAGMA quick_check").fetchone()[0]
-    check.close()
-    if fault != "ok":
+    fault = _fault_of_copy(file)
+    if fault:
         click.echo(f"{file}: {fault}", err=True)
         sys.exit(1)
+    settings = get_settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        with alone(settings.data_dir):
+            _put_back(file)
+            migrate.upgrade()
+            rebuild_now(get_engine(), anew=True)
+    except WorkerRuns:
+        click.echo("商城正在运行：先停止 make up，再恢复", err=True)
+        sys.exit(1)
+    click.echo("已恢复")
+
+
+def _fault_of_copy(file: Path) -> str:
+    """Why a file is no whole copy of the mall's database; empty where it is one."""
+    try:
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as copy:
+            fault = copy.execute("PRAGMA quick_check").fetchone()[0]
+            known = copy.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'")
+            if fault == "ok" and known.fetchone() is None:
+                return "not a copy of the mall"
+    except sqlite3.Error as error:
+        return str(error)
+    return "" if fault == "ok" else str(fault)
+
+
+def _put_back(file: Path) -> None:
     for engine in db.engines.values():
         engine.dispose()
     path = _database_path()
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    shutil.copy(file, scratch)
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
-    shutil.copy(file, path)
-    migrate.upgrade()
-    _rebuild()
-    click.echo("已恢复")
+    scratch.replace(path)
 
 
 def _require_sqlite() -> None:

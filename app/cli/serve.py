@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from types import FrameType
@@ -24,9 +25,13 @@ _CONNECTIONS = 500
 def web_command(port: int | None) -> None:
     """The web process: threads, one port."""
     settings = get_settings()
+    app = create_app()
+    # What is loaded now lives for ever: the collector need not walk it in the middle of a request.
+    gc.collect()
+    gc.freeze()
     # The public origin is the Host header's; no proxy is trusted unless it is configured.
     waitress.serve(
-        create_app(),
+        app,
         host="127.0.0.1",
         port=settings.port if port is None else port,
         threads=settings.web_threads,
