@@ -183,6 +183,32 @@ def balances(prefix: str = "", *, asset: Asset | None = None) -> dict[tuple[str,
     return {(account, name): int(total) for account, name, total in db.session.execute(statement)}
 
 
+@dataclass(frozen=True, slots=True)
+class AccountLine:
+    """One posting of an account with the transaction it is of."""
+
+    key: str
+    reason: str
+    order_id: str | None
+    amount_minor: int
+
+
+def account_lines(account: str, asset: Asset) -> list[AccountLine]:
+    """All postings of one account, oldest first."""
+    rows = db.session.execute(
+        select(
+            LedgerTransaction.key,
+            LedgerTransaction.reason,
+            LedgerTransaction.order_id,
+            LedgerPosting.amount_minor,
+        )
+        .join(LedgerPosting, LedgerPosting.transaction_id == LedgerTransaction.id)
+        .where(LedgerPosting.account == account, LedgerPosting.asset == asset.value)
+        .order_by(LedgerTransaction.id)
+    )
+    return [AccountLine(*row) for row in rows]
+
+
 @dataclass(frozen=True)
 class Verification:
     """``trial_balance`` by asset (all must be 0) and what was found wrong, in words."""
