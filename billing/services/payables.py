@@ -25,11 +25,12 @@ from kernel.ledger.services import Entry, move, post
 _INSERT_PAYABLES = insert(cast("Table", Payable.__table__))
 
 
-def record_sale(sale: Sale) -> int:
+def record_sale(sale: Sale) -> None:
     """Post who owes what for a paid order, and keep each merchant's share.
 
     Debits the enterprise (credit), the bank (points), the gateway (card) and the funders of
-    discounts; credits merchants less commission, and the commission. Returns the transaction's id.
+    discounts; credits merchants less commission, and the commission. An order that costs nothing
+    posts nothing.
     """
     cny = Asset.CNY
     entries = [
@@ -48,11 +49,9 @@ def record_sale(sale: Sale) -> int:
     for (kind, funder, merchant), amount in sale.funded_discounts.items():
         entries.append(Entry(funder_discount(kind, funder), cny, amount))
         entries.append(Entry(merchant_payable(merchant), cny, -amount))
-    transaction_id = post(
-        key=f"sale:{sale.order_id}", reason="sale", order_id=sale.order_id, entries=entries
-    )
+    if any(entry.amount for entry in entries):
+        post(key=f"sale:{sale.order_id}", reason="sale", order_id=sale.order_id, entries=entries)
     _keep_payables(sale)
-    return transaction_id
 
 
 def _keep_payables(sale: Sale) -> None:
@@ -77,8 +76,11 @@ def _keep_payables(sale: Sale) -> None:
     run(_INSERT_PAYABLES, list(rows.values()))
 
 
-def record_refund(refund: SaleRefund, *, origin_id: int | None) -> int:
-    """The opposite for what goes back; the card's part waits in transit for the gateway."""
+def record_refund(refund: SaleRefund, *, origin_id: int | None) -> None:
+    """The opposite for what goes back; the card's part waits in transit for the gateway.
+
+    A piece of a line that cost less than a fen a piece may give nothing back: nothing is posted.
+    """
     cny = Asset.CNY
     entries = [
         Entry(
@@ -97,13 +99,14 @@ def record_refund(refund: SaleRefund, *, origin_id: int | None) -> int:
     for line in refund.lines:
         owed = line.total_minor - line.commission_minor
         entries.append(Entry(merchant_payable(line.merchant_public_id), cny, owed))
-    transaction_id = post(
-        key=f"refund-sale:{refund.refund_id}",
-        reason="refund_sale",
-        order_id=refund.order_id,
-        origin_id=origin_id,
-        entries=entries,
-    )
+    if any(entry.amount for entry in entries):
+        post(
+            key=f"refund-sale:{refund.refund_id}",
+            reason="refund_sale",
+            order_id=refund.order_id,
+            origin_id=origin_id,
+            entries=entries,
+        )
     run(
         update(Payable)
         .where(
@@ -124,7 +127,6 @@ def record_refund(refund: SaleRefund, *, origin_id: int | None) -> int:
             for line in refund.lines
         ],
     )
-    return transaction_id
 
 
 def settle_card_refund(*, order_id: str, refund_id: str, gateway: str, amount_minor: int) -> None:
