@@ -37,7 +37,7 @@ from kernel.db import changed_rows, db, run
 from kernel.errors import Problem
 from kernel.ids import public_id
 from kernel.settings import get_settings
-from points.services.holds import capture_hold, hold_lots, void_hold
+from points.services.holds import InsufficientCredit, capture_hold, hold_lots, void_hold
 from shop.services.cart import remove_bought
 from shop.services.catalogue import UnknownOffer, find_offers
 from shop.services.stock import capture_stock, hold_stock, release_stock
@@ -106,6 +106,8 @@ def place_order(*, actor: Actor, quote_id: str) -> Order:
     if quote.expires_at <= clock.now():
         raise QuoteExpired
     snapshot = quote.snapshot
+    if snapshot["tenders"]["credit"] and not actor.active:
+        raise InsufficientCredit("已离职，不能再使用这家企业的福利额度")
     _check_still_true(actor, snapshot)
     order = _insert_order(actor, quote, snapshot)
     hold_stock(
@@ -196,23 +198,22 @@ def _insert_parts(order: Order, snapshot: Mapping[str, Any], at: datetime) -> No
         sub[column] += line["payable_minor"]
     run(_INSERT_SUB_ORDERS, list(subs.values()))
     run(_INSERT_LINES, [_line_row(order.id, n, line) for n, line in enumerate(lines)])
-    run(
-        _INSERT_FUNDING,
-        [
-            {
-                "order_id": order.id,
-                "number": number,
-                "line_number": row["line"],
-                "kind": row["kind"],
-                "lot_id": row["lot_id"],
-                "pot_id": row["pot_id"],
-                "source_name": row["source_name"],
-                "amount_minor": row["amount_minor"],
-                "refunded_minor": 0,
-            }
-            for number, row in enumerate(snapshot["funding"])
-        ],
-    )
+    funding = [
+        {
+            "order_id": order.id,
+            "number": number,
+            "line_number": row["line"],
+            "kind": row["kind"],
+            "lot_id": row["lot_id"],
+            "pot_id": row["pot_id"],
+            "source_name": row["source_name"],
+            "amount_minor": row["amount_minor"],
+            "refunded_minor": 0,
+        }
+        for number, row in enumerate(snapshot["funding"])
+    ]
+    if funding:  # an order may cost nothing
+        run(_INSERT_FUNDING, funding)
     if order.cash_minor:
         settings = get_settings()
         run(
