@@ -88,7 +88,7 @@ def _open_payment(scope: Scope, order_public_id: str) -> Answer:
     order = find_order(actor=current_actor(), order_id=order_public_id)
     try:
         payments.open_intent(order_id=order.id)
-    except payments.GatewayDown:
+    except (payments.GatewayDown, payments.CardPaymentRefused):
         idempotency.release(scope)
         raise
     order = find_order(actor=current_actor(), order_id=order_public_id)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import structlog
 from sqlalchemy import insert, select, update
@@ -17,6 +16,7 @@ from checkout.gateways import make_gateway
 from checkout.gateways.base import (
     Gateway,
     GatewayEvent,
+    GatewayRefund,
     GatewayRefused,
     GatewayUnavailable,
     Intent,
@@ -40,6 +40,8 @@ CURRENCY = "cny"
 # A payment that is processing keeps its goods; the gateway is asked again, up to a day (rule 9).
 _ASK_AGAIN = timedelta(minutes=2)
 _GIVE_UP = timedelta(hours=24)
+# Before an order's id: the shop's own name for the refund of a payment that came after closing.
+_LATE = "late-"
 
 
 class BadWebhook(Problem):
@@ -51,6 +53,12 @@ class BadWebhook(Problem):
 class GatewayDown(ServiceUnavailable):
     code = "gateway_unavailable"
     title = "银行卡网关暂时不可用，没有扣款，请稍后再试"
+
+
+class CardPaymentRefused(Problem):
+    code = "card_payment_refused"
+    status = 409
+    title = "银行卡网关不接受这笔付款，订单已关闭，没有扣款"
 
 
 class PaymentProcessing(Problem):
@@ -82,7 +90,9 @@ def open_intent(*, order_id: int) -> PaymentView | None:
     """Make (or find again) the intent of an order that waits for its card part; None otherwise.
 
     The gateway's key is derived from the order, so a retry after a crash gets the same intent.
-    Raises :class:`GatewayDown`; the order stays for the retry or the sweep.
+    Raises :class:`GatewayDown`; the order stays for the retry or the sweep. Raises
+    :class:`CardPaymentRefused` where the gateway takes no such payment (too much, too little); the
+    order is closed then, since it could never be paid.
     """
     row = db.session.execute(
         select(
@@ -100,7 +110,12 @@ def open_intent(*, order_id: int) -> PaymentView | None:
         return None
     if row.intent_id:
         return PaymentView(row.intent_id, row.client_secret, row.amount_minor)
-    intent = _create(row.public_id, row.amount_minor)
+    try:
+        intent = _create(row.public_id, row.amount_minor)
+    except CardPaymentRefused:
+        with write_transaction():
+            close_order(order=lock_order(order_id=order_id), actor=SYSTEM)
+        raise
     faults.point("order_after_intent")
     with write_transaction():
         db.session.execute(
@@ -121,6 +136,9 @@ def _create(order_public_id: str, amount_minor: int) -> Intent:
         )
     except GatewayUnavailable:
         raise GatewayDown(retry_after=2) from None
+    except GatewayRefused as refused:
+        log.warning("intent_refused", order_id=order_public_id, error=str(refused))
+        raise CardPaymentRefused from None
 
 
 def cancel_unpaid(*, order_id: int, actor: str) -> str:
@@ -148,8 +166,11 @@ def _cancel_intent(order_id: int) -> Intent | None:
     db.session.rollback()
     if row is None:
         return None
-    # Without a stored intent a crash may have left one at the gateway: the same key finds it.
-    intent_id = row.intent_id or _create(row.public_id, row.amount_minor).id
+    try:
+        # Without a stored intent a crash may have left one at the gateway: the same key finds it.
+        intent_id = row.intent_id or _create(row.public_id, row.amount_minor).id
+    except CardPaymentRefused:
+        return None  # there never was one
     try:
         intent = gateway().cancel_intent(intent_id, idempotency_key=f"cancel-{row.public_id}")
     except GatewayUnavailable:
@@ -164,13 +185,29 @@ def _cancel_intent(order_id: int) -> Intent | None:
 def _retrieve(intent_id: str) -> Intent:
     try:
         return gateway().retrieve_intent(intent_id)
-    except GatewayUnavailable:
+    except (GatewayUnavailable, GatewayRefused) as problem:
+        # One that the gateway does not know now (a wrong key, an old file) may still be paid:
+        # unknown, so all stays held.
+        log.warning("intent_unknown", intent_id=intent_id, error=str(problem))
         raise GatewayDown(retry_after=2) from None
+
+
+def _payment_of(order: Order, intent: Intent) -> Payment:
+    """The order's payment, where it is this intent's; one without an intent has it from now on.
+
+    Raises :class:`BadWebhook` for an intent that is not the one which the order waits for.
+    """
+    payment = db.session.get(Payment, order.id, populate_existing=True)
+    if payment is not None and payment.intent_id is None:
+        payment.intent_id, payment.client_secret = intent.id, intent.client_secret
+    if payment is None or payment.intent_id != intent.id:
+        raise BadWebhook("金额、币种或订单与付款不符")
+    return payment
 
 
 def _apply_success(order: Order, intent: Intent) -> None:
     """The gateway took the money: capture, or where the order is closed, keep it for a refund."""
-    payment = db.session.get_one(Payment, order.id)
+    payment = _payment_of(order, intent)
     if (
         intent.amount_received_minor != payment.amount_minor
         or intent.amount_minor != payment.amount_minor
@@ -178,7 +215,7 @@ def _apply_success(order: Order, intent: Intent) -> None:
         or intent.order_id != order.public_id
     ):
         raise BadWebhook("金额、币种或订单与付款不符")
-    if payment.state in {"succeeded", "late"}:
+    if payment.state in {"succeeded", "late", "returned"}:
         return
     if order.state == OrderState.PENDING_PAYMENT:
         capture_order(order=order, actor="gateway")
@@ -238,9 +275,10 @@ def _apply_event(event: GatewayEvent) -> None:
     elif event.type == "payment_intent.canceled" and event.intent is not None:
         order = _order_of_intent(event.intent)
         if order is not None:
+            _payment_of(order, event.intent)
             close_order(order=order, actor="gateway")
     elif event.refund is not None and event.refund.status is RefundStatus.SUCCEEDED:
-        _finish_refund(event.refund.refund_id, event.refund.id)
+        _finish_refund(event.refund)
 
 
 def _order_of_intent(intent: Intent) -> Order | None:
@@ -251,11 +289,6 @@ def _order_of_intent(intent: Intent) -> Order | None:
     if order_id is None:
         log.warning("gateway_event_of_unknown_order", intent_id=intent.id)
         return None
-    db.session.execute(
-        update(Payment)
-        .where(Payment.order_id == order_id, Payment.intent_id.is_(None))
-        .values(intent_id=intent.id, client_secret=intent.client_secret)
-    )
     return lock_order(order_id=order_id)
 
 
@@ -297,7 +330,8 @@ def sweep_unpaid(*, limit: int = 200) -> int:
         try:
             cancel_unpaid(order_id=row.id, actor=SYSTEM)
             done += 1
-        except (PaymentProcessing, GatewayDown) as waiting:
+        except Problem as waiting:
+            # Whatever is wrong with one order's payment, the others are not made to wait for it.
             if clock.now() - row.pay_before_at > _GIVE_UP:
                 log.error("payment_still_unknown", order_id=row.id, reason=waiting.code)
             with write_transaction():
@@ -351,7 +385,7 @@ def send_refund(*, refund_key: int) -> bool:
         return False
     with write_transaction():
         if answer.status is RefundStatus.SUCCEEDED:
-            _finish_refund(row.public_id, answer.id)
+            _finish_refund(answer)
         else:
             db.session.execute(
                 update(Refund)
@@ -361,8 +395,15 @@ def send_refund(*, refund_key: int) -> bool:
     return answer.status is RefundStatus.SUCCEEDED
 
 
-def _finish_refund(refund_id: str | None, gateway_refund_id: str) -> None:
-    """The card's part of a refund has gone back: settle it in the books, once."""
+def _finish_refund(answer: GatewayRefund) -> None:
+    """The card's part of a refund has gone back: settle it in the books, once.
+
+    Raises :class:`BadWebhook` where the gateway gave back another amount than was asked for.
+    """
+    refund_id = answer.refund_id or ""
+    if refund_id.startswith(_LATE):
+        _settle_late(refund_id.removeprefix(_LATE), answer)
+        return
     row = db.session.execute(
         select(Refund.id, Refund.public_id, Refund.cash_minor, Order.public_id.label("order_id"))
         .join(Order, Order.id == Refund.order_id)
@@ -370,10 +411,11 @@ def _finish_refund(refund_id: str | None, gateway_refund_id: str) -> None:
     ).one_or_none()
     if row is None:
         return
+    _check_amount(answer, row.cash_minor)
     moved = changed_rows(
         update(Refund)
         .where(Refund.id == row.id, Refund.cash_state == "in_transit")
-        .values(cash_state="done", gateway_refund_id=gateway_refund_id)
+        .values(cash_state="done", gateway_refund_id=answer.id)
     )
     if moved:
         settle_card_refund(
@@ -384,22 +426,24 @@ def _finish_refund(refund_id: str | None, gateway_refund_id: str) -> None:
         )
 
 
+def _check_amount(answer: GatewayRefund, wanted_minor: int) -> None:
+    if answer.amount_minor != wanted_minor or answer.currency.lower() != CURRENCY:
+        raise BadWebhook("退款金额或币种不符")
+
+
 def return_late_payments(*, limit: int = 200) -> int:
-    """Give back what was paid after closing, by itself (X6)."""
-    rows: list[Any] = list(
-        db.session.execute(
-            select(
-                Payment.order_id,
-                Payment.intent_id,
-                Payment.amount_minor,
-                Payment.gateway,
-                Order.public_id,
-            )
-            .join(Order, Order.id == Payment.order_id)
-            .where(Payment.state == "late", Payment.ask_at <= clock.now())
-            .limit(limit)
-        )
-    )
+    """Give back what was paid after closing, by itself (X6).
+
+    A refund that the gateway only takes in is settled by its notice: the same key would get the
+    same first answer for ever.
+    """
+    rows = db.session.execute(
+        select(Payment.order_id, Payment.intent_id, Payment.amount_minor, Order.public_id)
+        .join(Order, Order.id == Payment.order_id)
+        .where(Payment.state == "late", Payment.ask_at <= clock.now())
+        .order_by(Payment.ask_at)
+        .limit(limit)
+    ).all()
     db.session.rollback()
     done = 0
     for row in rows:
@@ -407,21 +451,34 @@ def return_late_payments(*, limit: int = 200) -> int:
             answer = gateway().refund(
                 intent_id=row.intent_id,
                 amount_minor=row.amount_minor,
-                refund_id=f"late-{row.public_id}",
-                idempotency_key=f"late-{row.public_id}",
+                refund_id=f"{_LATE}{row.public_id}",
+                idempotency_key=f"{_LATE}{row.public_id}",
             )
         except (GatewayUnavailable, GatewayRefused) as problem:
             log.warning("late_refund_not_sent", order_id=row.public_id, error=str(problem))
-            continue
-        if answer.status is not RefundStatus.SUCCEEDED:
-            continue
+            answer = None
         with write_transaction():
-            _settle_late(row)
-        done += 1
+            if answer is not None and answer.status is RefundStatus.SUCCEEDED:
+                _finish_refund(answer)
+                done += 1
+            else:
+                db.session.execute(
+                    update(Payment)
+                    .where(Payment.order_id == row.order_id)
+                    .values(ask_at=clock.now() + _ASK_AGAIN)
+                )
     return done
 
 
-def _settle_late(row: Any) -> None:
+def _settle_late(order_public_id: str, answer: GatewayRefund) -> None:
+    row = db.session.execute(
+        select(Payment.order_id, Payment.amount_minor, Payment.gateway)
+        .join(Order, Order.id == Payment.order_id)
+        .where(Order.public_id == order_public_id)
+    ).one_or_none()
+    if row is None:
+        return
+    _check_amount(answer, row.amount_minor)
     moved = changed_rows(
         update(Payment)
         .where(Payment.order_id == row.order_id, Payment.state == "late")
@@ -429,9 +486,9 @@ def _settle_late(row: Any) -> None:
     )
     if moved:
         post(
-            key=f"late-back:{row.public_id}",
+            key=f"late-back:{order_public_id}",
             reason="late_payment_returned",
-            order_id=row.public_id,
+            order_id=order_public_id,
             entries=move(
                 Asset.CNY,
                 row.amount_minor,
