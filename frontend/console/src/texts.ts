@@ -27,6 +27,7 @@ export const texts = {
   'overview.sub': ['{name} · 截至 {time}', '{name} · as of {time}'],
   'overview.figures': ['关键数字', 'Figures'],
   'figure.budget_open': ['可发放预算', 'Budget left to grant'],
+  'figure.unspent': ['员工未用额度', 'Granted and unspent'],
   'figure.credit_available': ['授信可用', 'Credit line available'],
   'figure.expiring_30d': ['30 天内到期额度', 'Expiring within 30 days'],
   'figure.receivable': ['待付福利款', 'Owed for benefits used'],
@@ -62,6 +63,9 @@ export const texts = {
   'invoice.state.submitted': ['开票中', 'Submitted'],
   'invoice.state.issued': ['已开票', 'Issued'],
   'invoice.state.failed': ['开票失败', 'Failed'],
+  'invoice.state.part': ['部分红冲', 'Partly reversed'],
+  'invoice.state.reversed': ['已红冲', 'Reversed'],
+  'orders.red': ['红字 {amount}', 'Reversed {amount}'],
   'invoice.state.none': ['无', 'None'],
 
   'invoice.title': ['订单发票', 'Order invoice'],

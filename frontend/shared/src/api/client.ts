@@ -114,10 +114,10 @@ export class ApiClient {
     options: RequestOptions,
     extraHeaders: Record<string, string>,
   ): Promise<T> {
-    const response = await this.transport(method, path, options, extraHeaders)
+    const { response, text } = await this.transport(method, path, options, extraHeaders)
     learnServerTime(response.headers.get('X-Now'))
-    if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T
-    const problem = await readProblem(response)
+    if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T
+    const problem = readProblem(response, text)
     if (problem.status === 401) this.onSignedOut()
     throw problem
   }
@@ -127,7 +127,7 @@ export class ApiClient {
     path: string,
     options: RequestOptions,
     extraHeaders: Record<string, string>,
-  ): Promise<Response> {
+  ): Promise<{ response: Response; text: string }> {
     const headers: Record<string, string> = { Accept: 'application/json', ...extraHeaders }
     if (options.body !== undefined) headers['Content-Type'] = 'application/json'
     if (method !== 'GET' && this.csrfToken) headers['X-CSRF-Token'] = this.csrfToken
@@ -137,13 +137,15 @@ export class ApiClient {
     const forward = (): void => timeout.abort()
     options.signal?.addEventListener('abort', forward)
     try {
-      return await this.fetch(this.base + path + queryString(options.query), {
+      const response = await this.fetch(this.base + path + queryString(options.query), {
         method,
         headers,
         credentials: 'same-origin',
         body: options.body === undefined ? undefined : JSON.stringify(options.body),
         signal: timeout.signal,
       })
+      // The body counts too: an answer that stalls half-way is no answer.
+      return { response, text: await response.text() }
     } catch (error) {
       if (options.signal?.aborted) throw error
       if (timeout.signal.aborted) throw new TransportFailure('timeout')

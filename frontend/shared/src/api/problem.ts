@@ -54,7 +54,7 @@ export class TransportFailure extends Error {
 }
 
 /** Turns any refused response into a typed problem, a proxy's HTML page included. */
-export async function readProblem(response: Response): Promise<ApiProblem> {
+export function readProblem(response: Response, text: string): ApiProblem {
   const requestId = response.headers.get('X-Request-Id')
   const wait = Number(response.headers.get('Retry-After') ?? NaN)
   const retryAfter = Number.isFinite(wait) ? wait : null
@@ -66,8 +66,16 @@ export async function readProblem(response: Response): Promise<ApiProblem> {
   if (!(response.headers.get('Content-Type') ?? '').includes('json')) {
     return new ApiProblem(fallback, requestId, retryAfter)
   }
-  const parsed: unknown = await response.json().catch(() => null)
+  const parsed = parseJson(text)
   const body: ProblemBody = parsed && typeof parsed === 'object' ? { ...fallback, ...parsed } : fallback
   const named = typeof body.request_id === 'string' ? body.request_id : null
   return new ApiProblem(body, requestId ?? named, retryAfter)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }

@@ -409,7 +409,7 @@ export interface AfterSaleAnswer {
 
 // Enterprise
 
-export type FigureKey = 'budget_open' | 'credit_available' | 'expiring_30d' | 'receivable'
+export type FigureKey = 'budget_open' | 'unspent' | 'credit_available' | 'expiring_30d' | 'receivable'
 
 export interface Overview {
   enterprise: Named
@@ -422,6 +422,8 @@ export interface InvoiceSummary {
   kind: string
   state: string
   gross_minor: number
+  /** What red invoices took back, as a negative amount. */
+  red_minor?: number
 }
 
 export interface EnterpriseOrder {
