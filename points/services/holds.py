@@ -13,9 +13,10 @@ from typing import Any, cast
 from sqlalchemy import BigInteger, BindParameter, Row, Table, bindparam, insert, select, update
 
 from kernel import clock
-from kernel.auth.models import Tenant
+from kernel.auth.models import Membership, Tenant
 from kernel.db import changed_rows, db, run, write_transaction
 from kernel.errors import Problem
+from kernel.ids import public_id
 from kernel.ledger.chart import (
     Asset,
     bank_lapsed,
@@ -78,12 +79,14 @@ _ITEMS = (
         Lot.budget_id,
         Lot.expires_at,
         Lot.source,
+        Membership.active.label("owner_active"),  # None for points, which are the person's
         Pot.public_id.label("pot_id"),
         Pot.on_expiry,
         Tenant.public_id.label("enterprise_id"),
     )
     .join(WalletHoldItem, WalletHoldItem.hold_id == WalletHold.id)
     .join(Lot, Lot.id == WalletHoldItem.lot_id)
+    .outerjoin(Membership, Membership.id == Lot.membership_id)
     .outerjoin(Pot, Pot.id == Lot.pot_id)
     .outerjoin(Tenant, Tenant.id == Pot.enterprise_id)
     .where(WalletHold.order_id == _ORDER)
@@ -232,17 +235,20 @@ def plan_refund(*, order_id: str, amounts: Mapping[str, int]) -> list[LotRefund]
     """Say where ``lot public id → amount`` would go back to, by the policy at purchase.
 
     A lot that has expired meanwhile is restored with days of grace, or its share goes back to the
-    employer's budget (Domain rule 7). Raises :class:`RefundBeyondPayment`.
+    employer's budget; a leaver's credit always does (Domain rule 7).
+    Raises :class:`RefundBeyondPayment`, also for a lot that the order did not spend.
     """
     at = clock.now()
     plan = []
+    left = {lot_id: amount for lot_id, amount in amounts.items() if amount}
     for item in _items(order_id):
-        amount = amounts.get(item.public_id, 0)
+        amount = left.pop(item.public_id, 0)
         if amount == 0:
             continue
         if item.state != CAPTURED or item.refunded + amount > item.amount:
             raise RefundBeyondPayment(f"{order_id}: {amount} to {item.public_id}")
-        to_budget = item.expires_at <= at and item.refund_after_expiry == "budget"
+        expired = item.expires_at <= at
+        to_budget = item.owner_active is False or (expired and item.refund_after_expiry == "budget")
         plan.append(
             LotRefund(
                 lot_id=item.public_id,
@@ -254,6 +260,8 @@ def plan_refund(*, order_id: str, amounts: Mapping[str, int]) -> list[LotRefund]
                 source=item.source,
             )
         )
+    if left:
+        raise RefundBeyondPayment(f"{order_id} spent nothing of {', '.join(sorted(left))}")
     return plan
 
 
@@ -364,9 +372,10 @@ def expire_lots(*, lot_ids: Sequence[int]) -> dict[str, int]:
             back[lot.budget_id] = back.get(lot.budget_id, 0) + lot.available
         else:
             target = enterprise_lapsed(lot.enterprise_id)
-        # A lot that was restored with grace may expire again, at another time.
+        # The conditional update above is the guard against doing it twice. A key made of the lot
+        # would not do: the same amount may come back from a hold, or with grace, and expire again.
         post(
-            key=f"expire:{lot.public_id}:{lot.expires_at.isoformat()}:{lot.available}",
+            key=f"expire:{public_id('exp')}",
             reason="expire",
             entries=move(
                 Asset(lot.asset),
