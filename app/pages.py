@@ -17,6 +17,7 @@ from flask import (
     request,
     send_from_directory,
 )
+from werkzeug.routing import PathConverter
 
 from app.demo.logins import DEMO_LOGINS
 from app.health import readiness
@@ -130,12 +131,16 @@ def console(**_rest: str) -> Response:
     return _page("console")
 
 
+class PagePath(PathConverter):
+    """Any path but the API's and the gateway's: there routing itself says 404, or 405 and Allow."""
+
+    regex = r"(?!api/|gateway/)[^/].*?"
+
+
 @pages.get("/", defaults={"path": ""})
-@pages.get("/<path:path>")
+@pages.get("/<page:path>")
 def mall(path: str) -> Response:
     """The mall: files as they are, every other path is the application's own."""
-    if path.startswith(("api/", "gateway/")):
-        raise NotFound
     if path and (_DIST / "mall" / path).is_file():
         long_lived = path.startswith("assets/")
         return send_from_directory(_DIST / "mall", path, max_age=_YEAR if long_lived else 0)
@@ -149,6 +154,7 @@ def init_pages(app: Flask) -> None:
         pages_rule = {"endpoint": "pages.console", "view_func": console, "methods": ["GET"]}
         app.add_url_rule(f"/{name}", **pages_rule)  # type: ignore[arg-type]
         app.add_url_rule(f"/{name}/<path:rest>", **pages_rule)  # type: ignore[arg-type]
+    app.url_map.converters["page"] = PagePath
     app.register_blueprint(pages)
 
 
