@@ -1,0 +1,244 @@
+"""Whatever people do with their wallets, in any order, the books stay whole.
+
+A state machine does the moves on a real database and keeps a plain model beside it: after every
+step each lot and budget is what the model says, and the ledger says the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import text
+
+from enterprises.services.budgets import expire_credit, return_to_budgets
+from kernel import clock
+from kernel.db import db, write_transaction
+from kernel.ledger.services import balances
+from points.services.holds import (
+    InsufficientCredit,
+    InsufficientPoints,
+    RefundBeyondPayment,
+    capture_hold,
+    expire_points,
+    hold_lots,
+    refund_lots,
+    void_hold,
+)
+from points.services.pots import PotView
+from tests.conftest import put_back
+from tests.factories.enterprises import (
+    build_budget,
+    build_company,
+    build_pot,
+    give_points,
+    grant,
+    hire,
+)
+from tests.integration.points.books import assert_whole
+
+DAYS = st.integers(1, 20)
+AMOUNTS = st.integers(1, 1_000)
+
+
+@dataclass
+class ModelLot:
+    available: int
+    expires_at: datetime
+    budget: str | None
+    pot: PotView | None
+    held: int = 0
+
+
+@dataclass
+class ModelOrder:
+    amounts: dict[str, int]
+    state: str = "held"
+    refunded: dict[str, int] = field(default_factory=dict)
+
+
+class WalletMachine(RuleBasedStateMachine):
+    """One employee with three pots of different policies, and points."""
+
+    template: Path
+
+    def __init__(self) -> None:
+        super().__init__()
+        db.session.remove()
+        put_back(self.template)
+        self.at = datetime(2026, 1, 1, tzinfo=UTC)
+        self.lots: dict[str, ModelLot] = {}
+        self.orders: dict[str, ModelOrder] = {}
+        self.budgets: dict[str, int] = {}
+        self.refunds = 0
+        with self._edge():
+            self.company = build_company()
+            self.employee = hire(self.company.id)
+            self.pots = [
+                build_pot(self.company, "甲", refund_after_expiry="restore", grace_days=5),
+                build_pot(self.company, "乙", refund_after_expiry="restore", on_expiry="lapse"),
+                build_pot(self.company, "丙", refund_after_expiry="budget", grace_days=5),
+            ]
+
+    @contextmanager
+    def _edge(self) -> Iterator[None]:
+        """A write transaction at the machine's own time."""
+        with clock.frozen(self.at), write_transaction():
+            yield
+
+    @rule(which=st.integers(0, 2), amount=AMOUNTS, days=DAYS)
+    def grant(self, which: int, amount: int, days: int) -> None:
+        pot = self.pots[which]
+        with self._edge():
+            budget = build_budget(self.company, amount)
+            [lot] = grant(self.company, pot, {self.employee: amount}, days=days, budget_id=budget)
+        self.budgets[budget] = 0
+        self.lots[lot] = ModelLot(amount, self.at + timedelta(days=days), budget, pot)
+
+    @rule(amount=AMOUNTS, days=DAYS)
+    def issue_points(self, amount: int, days: int) -> None:
+        with self._edge():
+            lot = give_points(self.employee, amount, days=days)
+        self.lots[lot] = ModelLot(amount, self.at + timedelta(days=days), None, None)
+
+    @precondition(lambda self: self.lots)
+    @rule(data=st.data())
+    def hold(self, data: st.DataObject) -> None:
+        chosen = data.draw(st.lists(st.sampled_from(list(self.lots)), min_size=1, max_size=3))
+        amounts = {
+            # Mostly what is there, and sometimes one more.
+            lot: data.draw(st.integers(1, max(self.lots[lot].available, 0) + 1))
+            for lot in chosen
+        }
+        possible = all(
+            self.lots[lot].available >= amount and self.lots[lot].expires_at > self.at
+            for lot, amount in amounts.items()
+        )
+        order_id = f"ord_{len(self.orders)}"
+        if not possible:
+            with pytest.raises((InsufficientCredit, InsufficientPoints)), self._edge():
+                hold_lots(order_id=order_id, amounts=amounts)
+            return
+        with self._edge():
+            hold_lots(order_id=order_id, amounts=amounts)
+        self.orders[order_id] = ModelOrder(amounts)
+        for lot, amount in amounts.items():
+            self.lots[lot].available -= amount
+            self.lots[lot].held += amount
+
+    @precondition(lambda self: self.orders)
+    @rule(data=st.data(), paid=st.booleans())
+    def end_hold(self, data: st.DataObject, paid: bool) -> None:
+        """Capture or void an order, whatever became of it before."""
+        order_id = data.draw(st.sampled_from(list(self.orders)))
+        with self._edge():
+            (capture_hold if paid else void_hold)(order_id=order_id)
+        order = self.orders[order_id]
+        if order.state != "held":
+            return
+        order.state = "captured" if paid else "voided"
+        for lot, amount in order.amounts.items():
+            self.lots[lot].held -= amount
+            self.lots[lot].available += 0 if paid else amount
+
+    @precondition(lambda self: self.orders)
+    @rule(data=st.data())
+    def refund(self, data: st.DataObject) -> None:
+        order_id = data.draw(st.sampled_from(list(self.orders)))
+        order = self.orders[order_id]
+        lot_id = data.draw(st.sampled_from(list(order.amounts)))
+        left = order.amounts[lot_id] - order.refunded.get(lot_id, 0)
+        amount = data.draw(st.integers(1, left + 1))
+        self.refunds += 1
+        refund_id = f"ref_{self.refunds}"
+        if order.state != "captured" or amount > left:
+            with pytest.raises(RefundBeyondPayment), self._edge():
+                refund_lots(order_id=order_id, refund_id=refund_id, amounts={lot_id: amount})
+            return
+        with self._edge():
+            outcome = refund_lots(order_id=order_id, refund_id=refund_id, amounts={lot_id: amount})
+            return_to_budgets(amounts=outcome.to_budgets)
+        order.refunded[lot_id] = order.refunded.get(lot_id, 0) + amount
+        self._expect_back(self.lots[lot_id], amount)
+
+    def _expect_back(self, lot: ModelLot, amount: int) -> None:
+        if lot.expires_at > self.at:
+            lot.available += amount
+        elif lot.pot is not None and lot.pot.refund_after_expiry == "budget":
+            self.budgets[lot.budget or ""] += amount
+        else:
+            self._expect_expiry(lot)
+            grace = lot.pot.grace_days if lot.pot else 0
+            lot.available = amount
+            lot.expires_at = self.at + timedelta(days=max(grace, 1))
+
+    def _expect_expiry(self, lot: ModelLot) -> None:
+        if lot.pot is not None and lot.pot.on_expiry == "budget":
+            self.budgets[lot.budget or ""] += lot.available
+        lot.available = 0
+
+    @rule(hours=st.integers(1, 300))
+    def wait(self, hours: int) -> None:
+        self.at += timedelta(hours=hours)
+
+    @rule()
+    def expire(self) -> None:
+        with clock.frozen(self.at):
+            done = expire_credit() + expire_points()
+        gone = [lot for lot in self.lots.values() if lot.expires_at <= self.at and lot.available]
+        assert done == len(gone)
+        for lot in gone:
+            self._expect_expiry(lot)
+
+    @invariant()
+    def books_are_whole(self) -> None:
+        assert_whole()
+
+    @invariant()
+    def every_lot_and_budget_is_what_the_model_says(self) -> None:
+        found = db.session.execute(text("SELECT public_id, available, held, expires_at FROM lot"))
+        stored = {row.public_id: row for row in found}
+        for public, lot in self.lots.items():
+            assert (stored[public].available, stored[public].held) == (lot.available, lot.held)
+            assert stored[public].expires_at == f"{lot.expires_at:%Y-%m-%d %H:%M:%S.%f}"
+        opened = db.session.execute(text("SELECT public_id, open_minor FROM budget")).all()
+        assert {row.public_id: row.open_minor for row in opened} == self.budgets
+        db.session.rollback()
+
+    @invariant()
+    def the_sum_of_lots_is_the_ledgers(self) -> None:
+        for asset in ("CREDIT", "POINT"):
+            stored = db.session.scalar(
+                text("SELECT coalesce(sum(available + held), 0) FROM lot WHERE asset = :asset"),
+                {"asset": asset},
+            )
+            booked = sum(total for (_, name), total in balances("lot/").items() if name == asset)
+            assert stored == booked
+        db.session.rollback()
+
+
+def test_wallets_stay_whole_whatever_happens(app: Flask, request: pytest.FixtureRequest) -> None:
+    WalletMachine.template = request.getfixturevalue("_template")
+    run_state_machine_as_test(
+        WalletMachine,
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
