@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,20 @@ def gateway_proxy(path: str) -> Response:
     return Response(answer.content, status=answer.status_code, headers=kept)
 
 
+def _built(folder: str, name: str) -> Response:
+    """A built file: compressed where the build left a copy and the browser takes it; kept for
+    long where its name carries a hash."""
+    age = _YEAR if name.startswith("assets/") else 0
+    zipped = f"{name}.gz"
+    if not request.accept_encodings.quality("gzip") or not (_DIST / folder / zipped).is_file():
+        return send_from_directory(_DIST / folder, name, max_age=age)
+    kind = mimetypes.guess_type(name)[0]
+    response = send_from_directory(_DIST / folder, zipped, mimetype=kind, max_age=age)
+    response.headers["Content-Encoding"] = "gzip"
+    response.headers["Vary"] = "Accept-Encoding"
+    return response
+
+
 def _page(folder: str) -> Response:
     index = _DIST / folder / "index.html"
     if not index.is_file():
@@ -123,7 +138,7 @@ def _page(folder: str) -> Response:
 
 @pages.get("/console-assets/<path:name>")
 def console_asset(name: str) -> Response:
-    return send_from_directory(_DIST / "console", name, max_age=_YEAR)
+    return _built("console", name)
 
 
 def console(**_rest: str) -> Response:
@@ -142,8 +157,7 @@ class PagePath(PathConverter):
 def mall(path: str) -> Response:
     """The mall: files as they are, every other path is the application's own."""
     if path and (_DIST / "mall" / path).is_file():
-        long_lived = path.startswith("assets/")
-        return send_from_directory(_DIST / "mall", path, max_age=_YEAR if long_lived else 0)
+        return _built("mall", path)
     if path.startswith("assets/"):
         raise NotFound
     return _page("mall")

@@ -6,16 +6,17 @@ billing's.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Response, request
 
-from billing.documents.invoice import InvoiceDocument, to_json
+from billing.documents.invoice import CHINA, InvoiceDocument, to_json
 from billing.documents.pdf import render_pdf
 from billing.documents.xml import render_xml
 from billing.services.invoices import NoEnterpriseInvoice, find_invoice, find_red_invoice
 from checkout.answers import EnterpriseOrdersOut, InvoiceOut
-from checkout.schemas import PageIn
+from checkout.schemas import EnterpriseOrdersIn
 from checkout.services.views import (
     find_enterprise_order,
     find_order,
@@ -79,13 +80,23 @@ def invoice_xml(order_id: str) -> Response:
     return _file(render_xml(document), "application/xml", f"invoice-{document.number}.xml")
 
 
+def _month(text: str | None) -> tuple[datetime, datetime] | None:
+    """``2026-11`` as the month's first moment in China and the next month's."""
+    if text is None:
+        return None
+    year, month = map(int, text.split("-"))
+    following = (year + 1, 1) if month == 12 else (year, month + 1)
+    return datetime(year, month, 1, tzinfo=CHINA), datetime(*following, 1, tzinfo=CHINA)
+
+
 @blueprint.route("/enterprise/orders")
-@blueprint.arguments(PageIn, location="query")
+@blueprint.arguments(EnterpriseOrdersIn, location="query")
 @blueprint.response(200, EnterpriseOrdersOut)
 def enterprise_orders(query: dict[str, Any]) -> dict[str, Any]:
     """Orders that the enterprise's credit paid, each with its invoice; no employee is named."""
     rows, total = list_enterprise_orders(
         enterprise_id=current_actor().tenant_id,
+        month=_month(query["month"]),
         before=cursors.unpack(query["cursor"]),
         limit=query["limit"] + 1,
     )

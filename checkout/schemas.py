@@ -73,6 +73,9 @@ class CartItemIn(Schema):
     chosen = fields.Boolean(load_default=None, allow_none=True)
 
 
-class PageIn(Schema):
+class EnterpriseOrdersIn(Schema):
     cursor = fields.String(load_default=None, validate=validate.Length(1, 200))
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    month = fields.String(
+        load_default=None, validate=validate.Regexp(r"^20[0-9]{2}-(0[1-9]|1[0-2])$")
+    )

@@ -15,7 +15,7 @@ from marshmallow import Schema
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from kernel import idempotency
+from kernel import clock, idempotency
 from kernel.auth import services as auth
 from kernel.auth.policy import Actor, Policy, authorise
 from kernel.db import db, write_transaction
@@ -189,6 +189,9 @@ def _sign_in_request() -> None:
 
 def _finish_request(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
+    if request.path.startswith(API):
+        # Pages count down by business time, which a demo may have moved.
+        response.headers["X-Now"] = clock.rfc3339(clock.now()) or ""
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("X-Frame-Options", "DENY")

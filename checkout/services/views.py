@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -278,15 +279,17 @@ def invoice_brief(summary: InvoiceSummary | None) -> dict[str, Any] | None:
 
 
 def list_enterprise_orders(
-    *, enterprise_id: int, before: int | None, limit: int
+    *, enterprise_id: int, month: tuple[datetime, datetime] | None, before: int | None, limit: int
 ) -> tuple[list[tuple[int, dict[str, Any]]], int]:
     """Orders that used credit, newest first, without any employee's name (rule 22); and how many
     there are."""
-    where = (
+    where = [
         Order.enterprise_id == enterprise_id,
         Order.credit_minor > 0,
         Order.paid_at.is_not(None),
-    )
+    ]
+    if month:
+        where += [Order.paid_at >= month[0], Order.paid_at < month[1]]
     statement = select(Order).where(*where).order_by(Order.id.desc()).limit(limit)
     if before:
         statement = statement.where(Order.id < before)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from enterprises.services.companies import programme_of
 from kernel import clock
 from kernel.auth.policy import Actor, TenantKind
-from points.services.pots import LotView, PotView, credit_lots, pots_of_enterprise
+from points.services.pots import LotView, PotView, credit_lots, pots_of_member
 from shop.rules import GoodsFacts, GoodsRule
 
 
 @dataclass(frozen=True)
 class ViewerPot:
-    """A pot that the viewer has lots in, with what is available of it, in fen."""
+    """A pot that the viewer has or had credit in, with its lots that have something left."""
 
     pot: PotView
     rule: GoodsRule
@@ -70,14 +70,12 @@ def viewer_of(actor: Actor) -> Viewer:
     pots: tuple[ViewerPot, ...] = ()
     if actor.active:
         lots = credit_lots(membership_id=actor.membership_id, at=clock.now())
-        mine = {lot.pot_id for lot in lots}
         pots = tuple(
             ViewerPot(
                 pot=pot,
                 rule=GoodsRule.from_json(pot.rule),
                 lots=tuple(lot for lot in lots if lot.pot_id == pot.id),
             )
-            for pot in pots_of_enterprise(enterprise_id=actor.tenant_id)
-            if pot.id in mine
+            for pot in pots_of_member(membership_id=actor.membership_id)
         )
     return Viewer(actor.membership_id, actor.person_id, actor.tenant_id, rule, version, pots)

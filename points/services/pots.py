@@ -154,6 +154,17 @@ def credit_lots(*, membership_id: int, at: datetime) -> list[LotView]:
     return [_lot_view(row) for row in rows]
 
 
+def pots_of_member(*, membership_id: int) -> list[PotView]:
+    """The pots that a membership ever had credit in, spent ones too."""
+    rows = db.session.scalars(
+        select(Pot)
+        .where(Pot.id.in_(select(Lot.pot_id).where(Lot.membership_id == membership_id)))
+        .order_by(Pot.id)
+        .limit(100)
+    )
+    return [_pot_view(row) for row in rows]
+
+
 def point_lots(*, person_id: int, at: datetime) -> list[LotView]:
     """The same of points, which belong to the person (Domain rule 21a)."""
     rows = run(_POINT_LOTS, [{"the_owner": person_id, "the_time": at}]).all()
