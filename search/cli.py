@@ -13,12 +13,11 @@ import orjson
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
-from sqlalchemy import select
 
 from enterprises.services.eligibility import Viewer, viewer_of
-from kernel.auth.models import Membership, Person, Tenant
-from kernel.auth.policy import Actor, Role, TenantKind
-from kernel.db import db, read_only
+from kernel.auth.policy import Actor
+from kernel.auth.services import actor_of_login
+from kernel.db import read_only
 from kernel.errors import Problem
 from kernel.settings import get_settings
 from search import evaluate as evaluation
@@ -99,31 +98,10 @@ def query_command(text: str, login: str, size: int, *, as_json: bool) -> None:
 
 
 def _actor_of(login: str) -> Actor:
-    """The actor of a login's first membership, an enterprise's before others."""
-    rows = db.session.execute(
-        select(Person, Membership, Tenant)
-        .join(Membership, Membership.person_id == Person.id)
-        .join(Tenant, Tenant.id == Membership.tenant_id)
-        .where(Person.login == login.strip().lower())
-        .order_by(Tenant.kind != TenantKind.ENTERPRISE.value, Membership.id)
-    ).all()
-    if not rows:
+    actor = actor_of_login(login)
+    if actor is None:
         raise click.BadParameter(f"no login {login!r}", param_hint="--as")
-    person, membership, tenant = rows[0]
-    return Actor(
-        person_id=person.id,
-        person_public_id=person.public_id,
-        login=person.login,
-        name=person.name,
-        membership_id=membership.id,
-        membership_public_id=membership.public_id,
-        tenant_id=tenant.id,
-        tenant_public_id=tenant.public_id,
-        tenant_kind=TenantKind(tenant.kind),
-        tenant_name=tenant.name,
-        roles=frozenset(map(Role, membership.roles)),
-        active=membership.active,
-    )
+    return actor
 
 
 @search_commands.command("evaluate")

@@ -41,14 +41,14 @@ def test_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def _application() -> Iterator[Flask]:
+def _application() -> Flask:
     get_settings.cache_clear()
     app = create_app()
     app.testing = True
     with app.app_context():
         migrate.upgrade()
         _close_engines()
-    yield app
+    return app
 
 
 @pytest.fixture(scope="session")

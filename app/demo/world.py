@@ -28,9 +28,15 @@ from enterprises.services.companies import (
 from kernel import clock, ids
 from kernel.audit.models import AuditEntry
 from kernel.audit.services import record
-from kernel.auth.models import Membership, Person, Tenant
+from kernel.auth.models import Person, Tenant
 from kernel.auth.policy import Actor, Role, TenantKind
-from kernel.auth.services import add_membership, create_person, create_tenant, hash_password
+from kernel.auth.services import (
+    actor_of_login,
+    add_membership,
+    create_person,
+    create_tenant,
+    hash_password,
+)
 from kernel.db import db, write_transaction
 from kernel.settings import get_settings
 from merchants.feeds.importing import import_feed
@@ -223,26 +229,10 @@ def _tenant_id(name: str) -> int:
 
 
 def _actor(login: str) -> Actor:
-    row = db.session.execute(
-        select(Person, Membership, Tenant)
-        .join(Membership, Membership.person_id == Person.id)
-        .join(Tenant, Tenant.id == Membership.tenant_id)
-        .where(Person.login == login)
-    ).one()
-    person, membership, tenant = row
-    return Actor(
-        person_id=person.id,
-        person_public_id=person.public_id,
-        login=person.login,
-        name=person.name,
-        membership_id=membership.id,
-        membership_public_id=membership.public_id,
-        tenant_id=tenant.id,
-        tenant_public_id=tenant.public_id,
-        tenant_kind=TenantKind(tenant.kind),
-        tenant_name=tenant.name,
-        roles=frozenset(Role(role) for role in membership.roles),
-    )
+    actor = actor_of_login(login)
+    if actor is None:
+        raise LookupError(f"the demo world has no {login}")
+    return actor
 
 
 def _end_of_day(at: datetime) -> datetime:

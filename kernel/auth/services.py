@@ -8,10 +8,11 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from kernel import clock
 from kernel.auth.models import LoginThrottle, Membership, Person, Tenant, UserSession
@@ -175,41 +176,28 @@ def csrf_token(token: str) -> str:
     return hmac.new(derived_key("csrf"), token.encode(), "sha256").hexdigest()
 
 
-def find_actor(token: str) -> Actor | None:
-    """Whom a session's token stands for; None where it is unknown or over. One query."""
-    row = db.session.execute(
-        select(
-            Person.id.label("person_id"),
-            Person.public_id.label("person_public_id"),
-            Person.login,
-            Person.name,
-            Membership.id.label("membership_id"),
-            Membership.public_id.label("membership_public_id"),
-            Membership.roles,
-            Membership.active,
-            Tenant.id.label("tenant_id"),
-            Tenant.public_id.label("tenant_public_id"),
-            Tenant.kind,
-            Tenant.name.label("tenant_name"),
-            UserSession.expires_at,
-            UserSession.last_seen_at,
-        )
-        .select_from(UserSession)
-        .join(Person, Person.id == UserSession.person_id)
-        .join(Membership, Membership.id == UserSession.membership_id)
-        .join(Tenant, Tenant.id == Membership.tenant_id)
-        .where(UserSession.token_hash == _token_hash(token))
-    ).one_or_none()
-    if row is None or row.expires_at <= clock.real_now():
-        return None
-    if clock.real_now() - row.last_seen_at > _SEEN_EVERY:
-        db.session.rollback()
-        with write_transaction():
-            db.session.execute(
-                update(UserSession)
-                .where(UserSession.token_hash == _token_hash(token))
-                .values(last_seen_at=clock.real_now())
-            )
+_ACTOR = (
+    select(
+        Person.id.label("person_id"),
+        Person.public_id.label("person_public_id"),
+        Person.login,
+        Person.name,
+        Membership.id.label("membership_id"),
+        Membership.public_id.label("membership_public_id"),
+        Membership.roles,
+        Membership.active,
+        Tenant.id.label("tenant_id"),
+        Tenant.public_id.label("tenant_public_id"),
+        Tenant.kind,
+        Tenant.name.label("tenant_name"),
+    )
+    .select_from(Membership)
+    .join(Person, Person.id == Membership.person_id)
+    .join(Tenant, Tenant.id == Membership.tenant_id)
+)
+
+
+def _actor(row: Row[*tuple[Any, ...]]) -> Actor:
     return Actor(
         person_id=row.person_id,
         person_public_id=row.person_public_id,
@@ -224,6 +212,37 @@ def find_actor(token: str) -> Actor | None:
         roles=frozenset(Role(role) for role in row.roles),
         active=row.active,
     )
+
+
+def find_actor(token: str) -> Actor | None:
+    """Whom a session's token stands for; None where it is unknown or over. One query."""
+    token_hash = _token_hash(token)
+    row = db.session.execute(
+        _ACTOR.add_columns(UserSession.expires_at, UserSession.last_seen_at)
+        .join(UserSession, UserSession.membership_id == Membership.id)
+        .where(UserSession.token_hash == token_hash)
+    ).one_or_none()
+    if row is None or row.expires_at <= clock.real_now():
+        return None
+    if clock.real_now() - row.last_seen_at > _SEEN_EVERY:
+        db.session.rollback()
+        with write_transaction():
+            db.session.execute(
+                update(UserSession)
+                .where(UserSession.token_hash == token_hash)
+                .values(last_seen_at=clock.real_now())
+            )
+    return _actor(row)
+
+
+def actor_of_login(login: str) -> Actor | None:
+    """A login acting for its first membership, an enterprise's before others: command lines."""
+    row = db.session.execute(
+        _ACTOR.where(Person.login == login.strip().lower())
+        .order_by(Tenant.kind != TenantKind.ENTERPRISE.value, Membership.id)
+        .limit(1)
+    ).one_or_none()
+    return _actor(row) if row else None
 
 
 def sign_out(token: str) -> None:
