@@ -37,6 +37,7 @@ from kernel.settings import Settings, get_settings
 log = structlog.get_logger(__name__)
 
 CURRENCY = "cny"
+_SUCCEEDED = "payment_intent.succeeded"
 # A payment that is processing keeps its goods; the gateway is asked again, up to a day (rule 9).
 _ASK_AGAIN = timedelta(minutes=2)
 _GIVE_UP = timedelta(hours=24)
@@ -264,11 +265,12 @@ def take_event(*, raw_body: bytes, signature: str | None) -> None:
         )
         if fresh:
             _apply_event(event)
-    faults.point("capture_after_commit")
+    if event.type == _SUCCEEDED:
+        faults.point("capture_after_commit")
 
 
 def _apply_event(event: GatewayEvent) -> None:
-    if event.type == "payment_intent.succeeded" and event.intent is not None:
+    if event.type == _SUCCEEDED and event.intent is not None:
         order = _order_of_intent(event.intent)
         if order is not None:
             _apply_success(order, event.intent)
