@@ -34,7 +34,7 @@ def unpack(cursor: str | None) -> Any:
         return None
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError):  # letters outside of the alphabet, or not ASCII
         raise BadCursor from None
     seal, body = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:]
     expected = hmac.digest(derived_key("cursor"), body, "sha256")[:_SEAL_BYTES]

@@ -5,7 +5,6 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from kernel.web import StrictSchema
 from search.facets import parse_price
 from search.services import MAX_LIMIT, SortBy
 
@@ -34,7 +33,7 @@ def _check_price(value: str) -> None:
         raise ValidationError("价格区间应写作“最低-最高”，单位为分") from error
 
 
-class SearchIn(StrictSchema):
+class SearchIn(Schema):
     """Query of ``GET /search``; several values of a facet are repeated parameters."""
 
     q = fields.String(load_default="", validate=validate.Length(max=_MAX_TEXT))
@@ -129,7 +128,7 @@ class SearchOut(Schema):
     took_ms = fields.Float()
 
 
-class SuggestIn(StrictSchema):
+class SuggestIn(Schema):
     """Query of ``GET /suggest``."""
 
     q = fields.String(load_default="", validate=validate.Length(max=_MAX_TEXT))
