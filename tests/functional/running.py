@@ -168,13 +168,13 @@ class Mall:
         """Ctrl-C, as a person would; returns the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
-        return self.wait_end()
+        return self.wait_end(STOP_SECONDS)
 
-    def wait_end(self) -> int:
-        """The exit code of a mall that ends by itself."""
+    def wait_end(self, seconds: float = START_SECONDS) -> int:
+        """The exit code of a mall that ends by itself, maybe when it has only just started."""
         assert self.process is not None
         try:
-            code = self.process.wait(STOP_SECONDS)
+            code = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

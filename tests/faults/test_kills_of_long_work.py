@@ -1,0 +1,124 @@
+"""An import and a rebuild of the index are killed in the middle: each goes on where it was."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from merchants.feeds.generator import write_feed
+from tests.functional import books
+from tests.functional.running import FAULT_EXIT, Mall, mall_process, wait_for
+from tests.functional.shopper import EMPLOYEE, Client, body
+
+# More products than one batch of a rebuild.
+ROWS = 4_000
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Feed:
+    path: Path
+    titles: list[str]
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("feed", "import", "--merchant", "south", str(self.path), "--json")
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Feed:
+    path = tmp_path / "feed.csv"
+    write_feed(path, ROWS, SEED)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return Feed(path, [row["商品名称"] for row in csv.DictReader(file)])
+
+
+def _offers(mall: Mall) -> int:
+    [row] = books.rows(mall.database, "SELECT COUNT(*) AS n FROM v_stock")
+    return int(row["n"])
+
+
+def _search(mall: Mall) -> dict[str, Any]:
+    """The search part of ``/readyz``."""
+    with Client(mall.origin) as nobody:
+        found: dict[str, Any] = body(nobody.get("/readyz"))["parts"]["search"]
+    return found
+
+
+def test_import_and_rebuild_killed_in_the_middle(mall: Mall, feed: Feed) -> None:
+    before = _offers(mall)
+    # The importing process ends after its third batch.
+    cut = mall.cli(*feed.command, MALL_FAULT="feed_import_after_batch:3")
+    assert cut.code == FAULT_EXIT
+    at_fault = _offers(mall) - before
+    assert 0 < at_fault < ROWS
+    books.check_books(mall.database)
+
+    # Beside a running mall it goes on, and is killed once more together with the worker.
+    mall.start()
+    with mall_process(mall.folder, *feed.command) as importing:
+        wait_for("some more rows", lambda: _offers(mall) - before > at_fault, seconds=60)
+        os.kill(importing.pid, signal.SIGKILL)
+        mall.kill("worker")
+        assert importing.wait(10) == -signal.SIGKILL
+    at_kill = _offers(mall) - before
+    assert at_fault < at_kill < ROWS
+    books.check_books(mall.database)
+    assert mall.is_ready() or wait_for("the mall is whole", mall.is_ready)
+
+    # The last try has all of it, each row once, and it can be found when the command returns.
+    done = mall.cli(*feed.command)
+    assert done.code == 0, done.err
+    assert done.json["resumed_from"] >= at_kill
+    assert (done.json["new"], done.json["changed"], done.json["bad"]) == (ROWS, 0, 0)
+    assert _offers(mall) - before == ROWS
+    with Client(mall.origin, EMPLOYEE) as client:
+        for title in (feed.titles[0], feed.titles[at_kill], feed.titles[-1]):
+            assert title in [item["title"] for item in client.find(title)]
+        _kill_a_rebuild(mall, client, feed.titles[-1])
+    again = mall.cli(*feed.command)
+    assert (again.json["new"], again.json["changed"], again.json["unchanged"]) == (0, 0, ROWS)
+    done = mall.cli("ledger", "verify", "--json")
+    assert (done.code, done.json["faults"]) == (0, [])
+    assert mall.stop() == 0
+    _cut_a_rebuild(mall, feed.titles[-1])
+
+
+def _kill_a_rebuild(mall: Mall, client: Client, title: str) -> None:
+    """``kill -9`` of the worker that rebuilds: another goes on, and search answers all the time."""
+    was = _search(mall)
+    building = mall.folder / "index" / "building.json"
+    with mall_process(mall.folder, "search", "rebuild", "--json") as rebuilding:
+        wait_for("a rebuild is under way", building.is_file, seconds=60)
+        assert _search(mall)["generation"] == was["generation"]
+        mall.kill("worker")
+        while rebuilding.poll() is None:
+            assert title in [item["title"] for item in client.find(title)]
+        assert rebuilding.stdout is not None
+        said = rebuilding.stdout.read()
+        assert rebuilding.returncode == 0, said
+    report = json.loads(said[said.index("{") :])
+    now = _search(mall)
+    assert (report["by_worker"], report["generation"]) == (True, now["generation"])
+    assert now["generation"] != was["generation"]
+    assert now["documents"] == was["documents"]
+
+
+def _cut_a_rebuild(mall: Mall, title: str) -> None:
+    """Without a worker the command line rebuilds: cut off after a batch, and before the swap."""
+    query = ("search", "query", title, "--json")
+    for fault in ("search_rebuild_after_batch", "search_rebuild_before_swap"):
+        assert mall.cli("search", "rebuild", MALL_FAULT=fault).code == FAULT_EXIT
+        # The old index still answers.
+        assert title in [item["title"] for item in mall.cli(*query).json["items"]]
+    done = mall.cli("search", "rebuild", "--json")
+    assert (done.code, done.json["by_worker"]) == (0, False)
+    found = mall.cli(*query).json
+    assert title in [item["title"] for item in found["items"]]
