@@ -22,8 +22,11 @@ function line(offer: string | null, payable: number, merchant = 'mer_1'): QuoteL
     offer_id: offer,
     product_id: offer,
     title: offer ?? '运费',
-    sku_name: null,
-    image: null,
+    sku_name: '',
+    image: '',
+    unit: '件',
+    tax_code: '1040000000000000000',
+    rate_bp: 1300,
     quantity: 1,
     unit_price_minor: payable,
     gross_minor: payable,
@@ -152,8 +155,8 @@ describe('limits', () => {
     const [quilt, cake] = one.lines
     if (!quilt || !cake) throw new Error('two lines')
     one.funding = [
-      { line_id: cake.line_id, source: 'lot:lot_1', source_name: '通用', amount_minor: 16800 },
-      { line_id: quilt.line_id, source: 'points', source_name: '积分', amount_minor: 54900 },
+      { line_id: cake.line_id, source: 'lot:lot_1', source_name: '通用', pot_id: 'pot_1', amount_minor: 16800 },
+      { line_id: quilt.line_id, source: 'points', source_name: '积分', pot_id: null, amount_minor: 54900 },
     ]
     one.refusals = [
       { line_id: quilt.line_id, pot_id: 'pot_2', code: 'pot_not_eligible', detail: '寝具不在范围内' },

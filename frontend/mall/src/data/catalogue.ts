@@ -1,13 +1,9 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/vue-query'
 import { computed, type Ref } from 'vue'
-import type { SearchQuery } from '@shared/api/endpoints'
-import type { Category, NameOrNamed } from '@shared/api/types'
+import type { SearchQuery } from '@shared/api/types'
+import type { Category, Named } from '@shared/api/types'
 import { locale } from '@shared/i18n/locale'
 import { api } from '@shared/session/session'
-
-export function nameOf(value: NameOrNamed | undefined): string {
-  return (typeof value === 'string' ? value : value?.name) ?? ''
-}
 
 /** A category in the page's language, where the shop has it. */
 export function categoryName(category: Category | undefined): string {
@@ -21,15 +17,15 @@ export function useCategories() {
   const byKey = computed(() => {
     const found = new Map<string, Category>()
     for (const parent of tree.value) {
-      for (const one of [parent, ...(parent.children ?? [])]) {
+      for (const one of [parent, ...(parent.children)]) {
         found.set(one.id, one)
         if (!found.has(one.name)) found.set(one.name, one)
       }
     }
     return found
   })
-  /** By id or by name: some answers carry only one of them. */
-  const find = (value: NameOrNamed | undefined): Category | undefined => {
+  /** By id or by name: an address may carry either. */
+  const find = (value: Named | string | undefined): Category | undefined => {
     if (!value) return undefined
     if (typeof value === 'string') return byKey.value.get(value)
     return byKey.value.get(value.id) ?? byKey.value.get(value.name)
@@ -51,7 +47,7 @@ export function useSearch(search: Ref<SearchQuery>) {
   return useInfiniteQuery({
     queryKey: ['search', search],
     queryFn: ({ pageParam, signal }) =>
-      api.search({ ...search.value, limit: 20, cursor: pageParam }, { signal }),
+      api.search({ ...search.value, limit: 20, cursor: pageParam ?? undefined }, { signal }),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: keepPreviousData,

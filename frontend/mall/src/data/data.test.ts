@@ -17,8 +17,8 @@ function pot(id: string, lots: [amount: number, at: string][], categories: strin
     held_minor: 0,
     expires: lots.map(([amount, at], n) => ({ lot_id: `${id}${n}`, source: id, amount_minor: amount, granted_minor: amount, at })),
     eligible: { text: '', categories: categories.map((name) => ({ id: name, name })) },
-    billing_entity: null,
-    after_expiry: null,
+    billing_entity: { id: 'be_1', name: 'be_1' },
+    after_expiry: 'return_to_budget',
   }
 }
 
@@ -57,7 +57,7 @@ describe('filters', () => {
   it('live in the address and come back the same', () => {
     expect(queryOf(filtersOf(query))).toEqual(query)
     expect(searchOf(filtersOf(query))).toEqual({
-      q: '蚕丝被', pot: 'pot_1', sort: 'price_asc', category: '', brand: ['a', 'b'], merchant: [], in_stock: true, price_min: 5000, price_max: null,
+      q: '蚕丝被', pot: 'pot_1', sort: 'price_asc', category: [], brand: ['a', 'b'], merchant: [], in_stock: true, price_min: 5000, price_max: null,
     })
   })
 
@@ -75,12 +75,12 @@ describe('filters', () => {
 
 describe('cart between a tap and its answer', () => {
   const item = (id: string, price: number, extra: Partial<CartItem> = {}): CartItem => ({
-    offer_id: id, product_id: id, title: id, sku_name: '', image: null, price_minor: price, quantity: 1, available: 9, chosen: true, problem: null, pots: [], ...extra,
+    offer_id: id, product_id: id, title: id, sku_name: '', image: '', price_minor: price, quantity: 1, available: 9, chosen: true, problem: null, pots: [], ...extra,
   })
   const cart: Cart = {
     groups: [
-      { merchant: { id: 'm1', name: 'm1' }, items: [item('a', 1000), item('b', 500, { problem: { code: 'sold_out', detail: '' } })] },
-      { merchant: { id: 'm2', name: 'm2' }, items: [item('c', 300, { chosen: false })] },
+      { merchant: { id: 'm1', name: 'm1' }, freight_minor: 0, free_from_minor: null, items: [item('a', 1000), item('b', 500, { problem: { code: 'sold_out', detail: '' } })] },
+      { merchant: { id: 'm2', name: 'm2' }, freight_minor: 0, free_from_minor: null, items: [item('c', 300, { chosen: false })] },
     ],
     count: 3,
     chosen_total_minor: 1000,

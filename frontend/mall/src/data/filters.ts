@@ -1,11 +1,11 @@
 import type { LocationQuery, LocationQueryRaw } from 'vue-router'
-import type { SearchQuery } from '@shared/api/endpoints'
+import type { SearchQuery, Sort } from '@shared/api/types'
 
 /** What a results page is asked for. It lives in the address, so it can be shared and gone back to. */
 export interface Filters {
   q: string
   pot: string
-  sort: string
+  sort: Sort
   category: string
   brand: string[]
   merchant: string[]
@@ -25,15 +25,15 @@ function many(value: Value): string[] {
   return all.filter((each): each is string => Boolean(each))
 }
 
-const SORTS = ['relevance', 'sales', 'price_asc', 'price_desc', 'newest']
+const SORTS: readonly Sort[] = ['relevance', 'sales', 'price_asc', 'price_desc', 'newest']
 
 export function filtersOf(query: LocationQuery): Filters {
-  const sort = one(query.sort)
+  const sort = SORTS.find((each) => each === one(query.sort))
   const price = one(query.price)
   return {
     q: one(query.q),
     pot: one(query.pot),
-    sort: SORTS.includes(sort) ? sort : 'relevance',
+    sort: sort ?? 'relevance',
     category: one(query.category),
     brand: many(query.brand),
     merchant: many(query.merchant),
@@ -68,7 +68,7 @@ export function searchOf(filters: Filters): SearchQuery {
     q: filters.q,
     pot: filters.pot,
     sort: filters.sort,
-    category: filters.category,
+    category: filters.category ? [filters.category] : [],
     brand: filters.brand,
     merchant: filters.merchant,
     in_stock: filters.inStock,

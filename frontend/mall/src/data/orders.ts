@@ -1,8 +1,9 @@
 import { useInfiniteQuery, useQuery } from '@tanstack/vue-query'
 import type { Ref } from 'vue'
+import type { OrderState } from '@shared/api/types'
 import { api } from '@shared/session/session'
 
-export function useOrders(state: Ref<string>) {
+export function useOrders(state: Ref<OrderState | null>) {
   return useInfiniteQuery({
     queryKey: ['orders', state],
     queryFn: ({ pageParam }) => api.orders({ state: state.value, cursor: pageParam, limit: 10 }),

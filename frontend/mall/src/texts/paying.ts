@@ -85,7 +85,7 @@ export const payingTexts = {
   'address.none.hint': ['加一个，下单时就不用再填了。', 'Add one and you need not type it again.'],
   'address.name': ['收货人', 'Name'],
   'address.phone': ['手机号', 'Mobile'],
-  'address.phone.kept': ['不改就留空，现在是 {phone}', 'Leave empty to keep {phone}'],
+  'address.phone.kept': ['原来是 {phone}，请重新填一次', 'It was {phone}; please type it again'],
   'address.region': ['所在地区', 'Region'],
   'address.region.choose': ['选择省、市、区', 'Choose region'],
   'address.detail': ['详细地址', 'Street address'],
