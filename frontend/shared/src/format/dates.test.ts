@@ -6,6 +6,8 @@ import {
   formatDateTime,
   formatExpiry,
   formatFullDate,
+  formatYearMonth,
+  recentMonths,
 } from './dates'
 
 const NOW = new Date('2026-11-24T10:00:00Z') // 18:00 in Shanghai
@@ -20,6 +22,12 @@ describe('dates', () => {
 
   it('always gives the year on a document', () => {
     expect(formatFullDate('2026-12-02T16:00:00Z', 'zh')).toBe('2026年12月3日')
+  })
+
+  it('counts months back over the turn of a year, by the shop\'s calendar', () => {
+    expect(recentMonths(3, new Date('2026-12-31T16:30:00Z'))).toEqual(['2027-01', '2026-12', '2026-11'])
+    expect(formatYearMonth('2026-12', 'zh')).toBe('2026年12月')
+    expect(formatYearMonth('2026-02', 'en')).toBe('Feb 2026')
   })
 
   it("keeps the shop's time zone", () => {

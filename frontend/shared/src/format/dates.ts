@@ -56,6 +56,21 @@ export function formatFullDate(at: Date | string, locale: Locale): string {
   return locale === 'zh' ? `${year}年${month}月${day}日` : `${day} ${formatMonth(month, 'en')} ${year}`
 }
 
+/** "2026-12" -> "2026年12月", "Dec 2026". */
+export function formatYearMonth(month: string, locale: Locale): string {
+  const [year = '', number = ''] = month.split('-')
+  return locale === 'zh' ? `${year}年${Number(number)}月` : `${formatMonth(Number(number), 'en')} ${year}`
+}
+
+/** The running month in the shop's time zone and those before it, as "YYYY-MM", newest first. */
+export function recentMonths(count: number, now: Date = shopNow()): string[] {
+  const { year, month } = dateParts(now)
+  return Array.from({ length: count }, (_, back) => {
+    const months = year * 12 + month - 1 - back
+    return `${Math.floor(months / 12)}-${String((months % 12) + 1).padStart(2, '0')}`
+  })
+}
+
 /** "12月3日 14:05". */
 export function formatDateTime(at: Date | string, locale: Locale, now: Date = shopNow()): string {
   const { hour, minute } = dateParts(at)
