@@ -15,9 +15,9 @@ from kernel.errors import Problem
 def main() -> None:
     """Entry of the console script: clear messages, exit 0 done, 1 refused, 2 wrong use."""
     try:
-        mall.main(standalone_mode=False)
-    except click.exceptions.Exit as end:
-        sys.exit(end.exit_code)
+        # Outside of its stand-alone mode click returns the code of a command's Exit.
+        code = mall.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as wrong:
         wrong.show()
         sys.exit(2)
