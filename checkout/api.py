@@ -15,7 +15,7 @@ from checkout.answers import (
     RefundPreviewOut,
 )
 from checkout.models import Order
-from checkout.schemas import AfterSaleIn, OrderIn, OrdersIn, QuoteIn
+from checkout.schemas import AfterSaleIn, OrderIn, OrdersIn, QuoteIn, position
 from checkout.services import orders, payments, quotes, refunds
 from checkout.services.views import find_order, list_orders, order_view, payment_view, refund_view
 from checkout.states import BadOrderMove, OrderState
@@ -116,7 +116,7 @@ def own_orders(query: dict[str, Any]) -> dict[str, Any]:
     rows = list_orders(
         actor=current_actor(),
         state=query["state"],
-        before=cursors.unpack(query["cursor"]),
+        before=position(query["cursor"]),
         limit=query["limit"] + 1,
     )
     page = rows[: query["limit"]]

@@ -16,7 +16,7 @@ from billing.documents.pdf import render_pdf
 from billing.documents.xml import render_xml
 from billing.services.invoices import NoEnterpriseInvoice, find_invoice, find_red_invoice
 from checkout.answers import EnterpriseOrdersOut, InvoiceOut
-from checkout.schemas import EnterpriseOrdersIn
+from checkout.schemas import EnterpriseOrdersIn, position
 from checkout.services.views import (
     find_enterprise_order,
     find_order,
@@ -97,7 +97,7 @@ def enterprise_orders(query: dict[str, Any]) -> dict[str, Any]:
     rows, total = list_enterprise_orders(
         enterprise_id=current_actor().tenant_id,
         month=_month(query["month"]),
-        before=cursors.unpack(query["cursor"]),
+        before=position(query["cursor"]),
         limit=query["limit"] + 1,
     )
     page = rows[: query["limit"]]

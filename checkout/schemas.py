@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from checkout.states import OrderState
+from kernel import cursors
 from kernel.money import MAX_MINOR
 from shop.services.cart import MAX_QUANTITY
 
@@ -79,3 +80,11 @@ class EnterpriseOrdersIn(Schema):
     month = fields.String(
         load_default=None, validate=validate.Regexp(r"^20[0-9]{2}-(0[1-9]|1[0-2])$")
     )
+
+
+def position(cursor: str | None) -> int | None:
+    """Where a page of orders begins. Raises BadCursor also for the cursor of another list."""
+    found = cursors.unpack(cursor)
+    if found is not None and type(found) is not int:
+        raise cursors.BadCursor
+    return found
