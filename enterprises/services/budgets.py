@@ -9,6 +9,7 @@ from sqlalchemy import insert, select, update
 
 from enterprises.models import Budget, Employee, Enterprise, Grant, GrantItem
 from kernel import clock
+from kernel.audit.services import record
 from kernel.auth.models import Membership, Tenant
 from kernel.auth.policy import Actor
 from kernel.db import changed_rows, db, write_transaction
@@ -155,6 +156,12 @@ def submit_grant(
             target=budget_reserved(budget.public_id),
         ),
     )
+    record(
+        actor=actor.person_public_id,
+        action="grant_submitted",
+        subject=grant.public_id,
+        details={"people": len(amounts), "total_minor": total},
+    )
     return grant.public_id
 
 
@@ -218,6 +225,12 @@ def _decide(actor: Actor, grant_id: str, state: str) -> Grant:
     )
     if moved == 0:
         raise GrantDecided
+    record(
+        actor=actor.person_public_id,
+        action=f"grant_{state}",
+        subject=grant.public_id,
+        details={"total_minor": grant.total_minor},
+    )
     return grant
 
 
