@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from billing.services.payables import settle_card_refund
 from checkout.gateways import make_gateway
@@ -24,11 +24,17 @@ from checkout.gateways.base import (
     RefundStatus,
     WebhookRefused,
 )
-from checkout.models import GatewayEventRow, Order, Payment, Refund
+from checkout.models import Order, Payment, Refund
 from checkout.services.orders import SYSTEM, capture_order, close_order, lock_order
+from checkout.services.payment_statements import (
+    FIND_PAYMENT,
+    INSERT_EVENT,
+    KEEP_INTENT,
+    ORDER_ID,
+)
 from checkout.states import OrderState
 from kernel import clock, faults
-from kernel.db import changed_rows, db, write_transaction
+from kernel.db import changed_rows, db, run, write_transaction
 from kernel.errors import Problem, ServiceUnavailable
 from kernel.ledger.chart import Asset, gateway_clearing, gateway_unapplied
 from kernel.ledger.services import move, post
@@ -95,17 +101,7 @@ def open_intent(*, order_id: int) -> PaymentView | None:
     :class:`CardPaymentRefused` where the gateway takes no such payment (too much, too little); the
     order is closed then, since it could never be paid.
     """
-    row = db.session.execute(
-        select(
-            Order.public_id,
-            Order.state,
-            Payment.intent_id,
-            Payment.client_secret,
-            Payment.amount_minor,
-        )
-        .join(Payment, Payment.order_id == Order.id)
-        .where(Order.id == order_id)
-    ).one_or_none()
+    row = run(FIND_PAYMENT, [{"the_order": order_id}]).one_or_none()
     db.session.rollback()
     if row is None or row.state != OrderState.PENDING_PAYMENT:
         return None
@@ -119,11 +115,8 @@ def open_intent(*, order_id: int) -> PaymentView | None:
         raise
     faults.point("order_after_intent")
     with write_transaction():
-        db.session.execute(
-            update(Payment)
-            .where(Payment.order_id == order_id)
-            .values(intent_id=intent.id, client_secret=intent.client_secret)
-        )
+        values = {"new_intent": intent.id, "new_secret": intent.client_secret}
+        run(KEEP_INTENT, [{"the_order": order_id} | values])
     return PaymentView(intent.id, intent.client_secret or "", row.amount_minor)
 
 
@@ -250,10 +243,7 @@ def take_event(*, raw_body: bytes, signature: str | None) -> None:
         raise BadWebhook(str(refused), extra={"reason": refused.code}) from None
     with write_transaction():
         fresh = changed_rows(
-            insert(GatewayEventRow)
-            .prefix_with("OR IGNORE", dialect="sqlite")
-            .prefix_with("IGNORE", dialect="mysql")
-            .prefix_with("IGNORE", dialect="mariadb"),
+            INSERT_EVENT,
             [
                 {
                     "event_id": event.id,
@@ -287,7 +277,7 @@ def _order_of_intent(intent: Intent) -> Order | None:
     """By our order id in the intent: the notice may come before the intent is committed here."""
     if intent.order_id is None:
         return None
-    order_id = db.session.scalar(select(Order.id).where(Order.public_id == intent.order_id))
+    order_id = run(ORDER_ID, [{"the_order": intent.order_id}]).scalar_one_or_none()
     if order_id is None:
         log.warning("gateway_event_of_unknown_order", intent_id=intent.id)
         return None

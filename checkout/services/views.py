@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from billing.services.invoices import InvoiceSummary, invoice_summaries
 from checkout.models import Order, OrderFunding, OrderLine, Payment, Refund, SubOrder
@@ -16,18 +16,24 @@ from kernel.auth.models import Tenant
 from kernel.auth.policy import Actor
 from kernel.clock import rfc3339
 from kernel.crypto import mask_phone
-from kernel.db import db
+from kernel.db import db, run
 from kernel.errors import NotFound
 from shop.services.addresses import open_sealed, region_name
+
+# Statements of the hot path are made once: building one costs more than running it.
+_FIND = (
+    select(Order)
+    .where(Order.public_id == bindparam("the_order"), Order.person_id == bindparam("the_person"))
+    .execution_options(populate_existing=True)
+)
+_PAYMENT = select(Payment.intent_id, Payment.client_secret, Payment.amount_minor).where(
+    Payment.order_id == bindparam("the_order"), Payment.intent_id.is_not(None)
+)
 
 
 def find_order(*, actor: Actor, order_id: str) -> Order:
     """One's own order, whichever membership placed it. NotFound also for somebody else's."""
-    order = db.session.scalar(
-        select(Order)
-        .where(Order.public_id == order_id, Order.person_id == actor.person_id)
-        .execution_options(populate_existing=True)
-    )
+    order = db.session.scalar(_FIND, {"the_order": order_id, "the_person": actor.person_id})
     if order is None:
         raise NotFound("没有这张订单")
     return order
@@ -237,11 +243,7 @@ def refund_view(row: Refund) -> dict[str, Any]:
 
 def payment_view(*, order: Order, origin: str) -> dict[str, Any] | None:
     """How to pay the card part; None where the intent has not been made yet."""
-    row = db.session.execute(
-        select(Payment.intent_id, Payment.client_secret, Payment.amount_minor).where(
-            Payment.order_id == order.id, Payment.intent_id.is_not(None)
-        )
-    ).one_or_none()
+    row = run(_PAYMENT, [{"the_order": order.id}]).one_or_none()
     if row is None:
         return None
     base = f"{origin}/gateway"

@@ -55,11 +55,10 @@ class LotView:
 
 
 # Statements of the hot path are made once: building one costs more than running it.
-_POTS = (
-    select(cast("Table", Pot.__table__))
-    .where(Pot.enterprise_id == bindparam("the_enterprise"))
-    .order_by(Pot.id)
-    .limit(100)
+_POTS = select(cast("Table", Pot.__table__)).order_by(Pot.id).limit(100)
+_POTS_OF_ENTERPRISE = _POTS.where(Pot.enterprise_id == bindparam("the_enterprise"))
+_POTS_OF_MEMBER = _POTS.where(
+    Pot.id.in_(select(Lot.pot_id).where(Lot.membership_id == bindparam("the_owner")))
 )
 _LOTS = (
     select(cast("Table", Lot.__table__))
@@ -131,7 +130,8 @@ def find_pot(*, enterprise_id: int, pot_id: str) -> PotView:
 
 
 def pots_of_enterprise(*, enterprise_id: int) -> list[PotView]:
-    return [_pot_view(row) for row in run(_POTS, [{"the_enterprise": enterprise_id}]).all()]
+    rows = run(_POTS_OF_ENTERPRISE, [{"the_enterprise": enterprise_id}]).all()
+    return [_pot_view(row) for row in rows]
 
 
 def _lot_view(row: Row[Any]) -> LotView:
@@ -156,12 +156,7 @@ def credit_lots(*, membership_id: int, at: datetime) -> list[LotView]:
 
 def pots_of_member(*, membership_id: int) -> list[PotView]:
     """The pots that a membership ever had credit in, spent ones too."""
-    rows = db.session.scalars(
-        select(Pot)
-        .where(Pot.id.in_(select(Lot.pot_id).where(Lot.membership_id == membership_id)))
-        .order_by(Pot.id)
-        .limit(100)
-    )
+    rows = run(_POTS_OF_MEMBER, [{"the_owner": membership_id}]).all()
     return [_pot_view(row) for row in rows]
 
 
