@@ -196,8 +196,16 @@ def change_address(
 
 
 def delete_address(*, person_id: int, address_id: str) -> None:
-    """Raises :class:`NotFound`."""
-    if not changed_rows(
-        delete(Address).where(Address.public_id == address_id, Address.person_id == person_id)
-    ):
-        raise NotFound("没有这个地址")
+    """The oldest of the others becomes the default, where this one was. Raises NotFound."""
+    address = _own(person_id, address_id)
+    was_default = address.is_default
+    db.session.delete(address)
+    db.session.flush()
+    if not was_default:
+        return
+    heir = db.session.scalar(
+        select(Address).where(Address.person_id == person_id).order_by(Address.id).limit(1)
+    )
+    if heir is not None:
+        heir.is_default = True
+        db.session.flush()
