@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import search.tasks
 from checkout.services.payments import sweep_unpaid
+from checkout.services.quotes import purge_quotes
 from checkout.tasks import count_sales
 from enterprises.services.budgets import expire_credit
 from kernel import idempotency, outbox
@@ -32,13 +33,15 @@ job("points.expire_points", every=timedelta(minutes=5))(expire_points)
 
 @job("kernel.purge", every=timedelta(hours=1))
 def purge() -> int:
-    """Forget delivered news, old idempotency answers and finished sessions, a batch at a time."""
+    """Forget delivered news, old answers, finished sessions and unused quotes, in batches."""
     with write_transaction():
         done = outbox.purge(older_than=timedelta(days=7))
     with write_transaction():
         done += idempotency.purge()
     with write_transaction():
         done += purge_sessions()
+    with write_transaction():
+        done += purge_quotes()
     return done
 
 

@@ -31,6 +31,11 @@ pages = Blueprint("pages", __name__, template_folder="templates")
 _DIST = Path(__file__).resolve().parent.parent / "frontend" / "dist"
 _YEAR = 31_536_000
 _CONSOLES = ("seller", "enterprise", "bank", "operator")
+# Only our own scripts run; the component libraries set styles on elements.
+_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "object-src 'none'; base-uri 'self'; frame-ancestors 'none'"
+)
 _HOP_HEADERS = frozenset(
     {
         "connection",
@@ -133,6 +138,7 @@ def _page(folder: str) -> Response:
         raise NotFound("页面还没有构建：运行 make up")
     response = send_from_directory(_DIST / folder, "index.html", max_age=0)
     response.headers["Cache-Control"] = "no-cache"
+    response.headers["Content-Security-Policy"] = _POLICY
     return response
 
 

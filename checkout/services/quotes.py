@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, insert, select
+from sqlalchemy import Table, bindparam, delete, insert, select
 
 from checkout.funding import Funding, FundingLot, fund
-from checkout.models import Quote
+from checkout.models import Order, Quote
 from checkout.pricing import (
     FREIGHT,
     GOODS,
@@ -132,6 +132,19 @@ def create_quote(*, actor: Actor, request: QuoteRequest) -> dict[str, Any]:
             ],
         )
     return snapshot
+
+
+def purge_quotes(*, limit: int = 5000) -> int:
+    """Forget quotes that ran out a day ago and that nobody ordered by; the caller commits."""
+    ids = db.session.scalars(
+        select(Quote.id)
+        .outerjoin(Order, Order.quote_id == Quote.id)
+        .where(Quote.expires_at < clock.now() - timedelta(days=1), Order.id.is_(None))
+        .limit(limit)
+    ).all()
+    if ids:
+        db.session.execute(delete(Quote).where(Quote.id.in_(ids)))
+    return len(ids)
 
 
 def find_quote(*, actor: Actor, quote_id: str) -> Quote:
