@@ -27,7 +27,6 @@ export const texts = {
   'overview.sub': ['{name} · 截至 {time}', '{name} · as of {time}'],
   'overview.figures': ['关键数字', 'Figures'],
   'figure.budget_open': ['可发放预算', 'Budget left to grant'],
-  'figure.unspent': ['员工未用额度', 'Granted and unspent'],
   'figure.credit_available': ['授信可用', 'Credit line available'],
   'figure.expiring_30d': ['30 天内到期额度', 'Expiring within 30 days'],
   'figure.receivable': ['待付福利款', 'Owed for benefits used'],

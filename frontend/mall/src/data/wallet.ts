@@ -32,12 +32,15 @@ export function usePots() {
   const wallet = useWallet()
   const pots = computed(() => potsInOrder(wallet.data.value?.pots ?? []))
   const toneOfPot = (potId: string | null): Tone => toneOf(potId, pots.value)
+  /** A spent pot pays for nothing, whatever its rules allow. */
+  const spent = (potId: string): boolean =>
+    pots.value.some((pot) => pot.id === potId && pot.available_minor === 0)
   const names = computed<FundingNames>(() => ({
     points: t('tender.points'),
     cash: t('tender.cash.short'),
     toneOfPot,
   }))
-  return { wallet, pots, toneOfPot, names }
+  return { wallet, pots, toneOfPot, spent, names }
 }
 
 /** The soonest lot that will expire, over all pots. */

@@ -4,6 +4,7 @@ import {
   formatCountdown,
   formatDate,
   formatDateTime,
+  formatDeadline,
   formatExpiry,
   formatFullDate,
   formatYearMonth,
@@ -28,6 +29,13 @@ describe('dates', () => {
     expect(recentMonths(3, new Date('2026-12-31T16:30:00Z'))).toEqual(['2027-01', '2026-12', '2026-11'])
     expect(formatYearMonth('2026-12', 'zh')).toBe('2026年12月')
     expect(formatYearMonth('2026-02', 'en')).toBe('Feb 2026')
+  })
+
+  it('says today and tomorrow where a deadline is near', () => {
+    expect(formatDeadline('2026-11-24T13:05:00Z', 'zh', NOW)).toBe('今天 21:05')
+    expect(formatDeadline('2026-11-24T16:10:00Z', 'zh', NOW)).toBe('明天 00:10')
+    expect(formatDeadline('2026-11-24T16:10:00Z', 'en', NOW)).toBe('00:10 tomorrow')
+    expect(formatDeadline('2026-11-26T16:10:00Z', 'zh', NOW)).toBe('11月27日 00:10')
   })
 
   it("keeps the shop's time zone", () => {

@@ -78,6 +78,16 @@ export function formatDateTime(at: Date | string, locale: Locale, now: Date = sh
   return `${formatDate(at, locale, now)} ${time}`
 }
 
+/** When something ends, as people say it: "今天 14:05", "明天 00:10", else the date and time. */
+export function formatDeadline(at: Date | string, locale: Locale, now: Date = shopNow()): string {
+  const days = daysUntil(at, now)
+  const full = formatDateTime(at, locale, now)
+  const time = full.slice(full.lastIndexOf(' ') + 1)
+  if (days === 0) return locale === 'zh' ? `今天 ${time}` : `${time} today`
+  if (days === 1) return locale === 'zh' ? `明天 ${time}` : `${time} tomorrow`
+  return full
+}
+
 /** Whole calendar days from now until then, in the shop's time zone: today is 0. */
 export function daysUntil(at: Date | string, now: Date = shopNow()): number {
   const day = (value: Date | string): number => {

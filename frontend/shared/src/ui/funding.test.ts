@@ -34,7 +34,7 @@ describe('segments', () => {
   })
 
   it('read as words under the bar', () => {
-    expect(fundingWords(segmentsOf(parts, names))).toBe('通用 332.00 · 中秋食品 168.00 · 积分 100.00 · 卡 117.00')
+    expect(fundingWords(segmentsOf(parts, names))).toEqual(['通用 332.00', '中秋食品 168.00', '积分 100.00', '卡 117.00'])
   })
 
   it('say the unused rest to a screen reader only', () => {
@@ -42,7 +42,7 @@ describe('segments', () => {
       { tone: 'credit', label: '通用', amount_minor: 40000 },
       { tone: 'rest', label: '未使用', amount_minor: 10000 },
     ]
-    expect(fundingWords(left)).toBe('通用 400.00')
+    expect(fundingWords(left)).toEqual(['通用 400.00'])
     expect(fundingAlternative(left, '没有金额')).toBe('通用 ¥400.00，未使用 ¥100.00')
     expect(fundingAlternative([], '没有金额')).toBe('没有金额')
   })

@@ -9,12 +9,11 @@ export interface Segment {
   amount_minor: number
 }
 
-/** "通用 332.00 · 积分 100.00 · 卡 117.00": the words that stand under a bar. */
-export function fundingWords(segments: readonly Segment[]): string {
+/** "通用 332.00", "积分 100.00", "卡 117.00": the words that stand under a bar. */
+export function fundingWords(segments: readonly Segment[]): string[] {
   return segments
     .filter((one) => one.amount_minor > 0 && one.tone !== 'rest')
     .map((one) => `${one.label} ${formatYuan(one.amount_minor)}`)
-    .join(' · ')
 }
 
 /** What a screen reader says for a bar: every part with its amount, the unused rest too. */
