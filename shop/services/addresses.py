@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import Row, Table, bindparam, delete, func, select, update
+from sqlalchemy import Row, Table, bindparam, func, select, update
 
 from kernel import clock
 from kernel.crypto import decrypt, encrypt, mask_phone
-from kernel.db import changed_rows, db, run
+from kernel.db import db, run
 from kernel.errors import InvalidInput, NotFound, Problem
 from kernel.ids import public_id
 from shop.models import Address
