@@ -372,11 +372,9 @@ def test_coupons_are_not_known_yet(mall: Mall, buyer: Shopper) -> None:
 
 def test_malformed_json_is_a_clear_error(mall: Mall, buyer: Shopper) -> None:
     kind = {"Content-Type": "application/json"}
-    for content in (b"{", b"nonsense", b'{"a": 1,}', b"\xff\xfe", b"[1", b'{"a": NaN'):
+    for content in (b"", b"{", b"nonsense", b'{"a": 1,}', b"\xff\xfe", b"[1", b'{"a": NaN'):
         answer = buyer.call("POST", "/checkout/quotes", data=content, headers=kind)
         problem(answer, 400, "malformed_json")
-    nothing = buyer.call("POST", "/checkout/quotes", data=b"", headers=kind)
-    problem(nothing, 422, "invalid_input")
 
 
 def test_a_body_beyond_the_limit_is_not_read(mall: Mall, buyer: Shopper) -> None:

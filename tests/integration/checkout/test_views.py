@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import update
 
 from enterprises.models import Enterprise
 from enterprises.services.companies import set_programme_rule
-from kernel import cursors
+from kernel import clock, cursors
 from kernel.auth.policy import Role
 from kernel.db import db, write_transaction
 from shop.rules import GoodsRule
@@ -325,6 +326,29 @@ def test_the_enterprise_sees_orders_that_its_credit_paid_and_no_names(
     nobody = other_companys(app, Role.FINANCE).get("/enterprise/orders")
     assert (nobody["items"], nobody["total"]) == ([], 0)
     problem(buyer.call("GET", "/enterprise/orders"), 403, "forbidden")
+
+
+def test_the_enterprise_looks_at_one_month_as_its_calendar_says(
+    app: Flask, mall: Mall, buyer: Shopper
+) -> None:
+    ids = []
+    # Months are China's: 16:30 UTC on the last of November is December there.
+    for at in ("2026-11-30T15:30:00", "2026-11-30T16:30:00", "2026-12-31T16:00:00"):
+        with clock.frozen(datetime.fromisoformat(at).replace(tzinfo=UTC)):
+            ids.append(buyer.order({mall.rice.public_id: 1})["order_id"])
+    finance = Shopper(app, mall.company.finance)
+    for month, expected in (
+        ("2026-11", ids[:1]),
+        ("2026-12", ids[1:2]),
+        ("2027-01", ids[2:]),
+        ("2026-10", []),
+    ):
+        seen = finance.get(f"/enterprise/orders?month={month}")
+        assert [o["order_id"] for o in seen["items"]] == expected
+        assert seen["total"] == len(expected)
+    for wrong in ("2026-13", "2026", "2026-1", "x", "2026-00", "1999-01", "9999-12", "2026-11-1"):
+        answer = finance.call("GET", f"/enterprise/orders?month={wrong}")
+        problem(answer, 422, "invalid_input")
 
 
 def test_the_overview_is_the_books(app: Flask, mall: Mall, buyer: Shopper, order_id: str) -> None:

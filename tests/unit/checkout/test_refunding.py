@@ -77,7 +77,7 @@ def stories(draw: st.DrawFn) -> Story:
     return Story(quantities, funding, returns)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(stories())
 def test_any_sequence_of_returns_gives_back_each_funding_row_exactly(story: Story) -> None:
     rows = {row.number: row for row in story.funding}
