@@ -238,3 +238,15 @@ def test_a_leaver_still_signs_in_and_an_active_membership_goes_first(employee: A
         person = db.session.get_one(Person, employee.person_id)
         second = build_member(build_company("贝塔贸易").id, Role.EMPLOYEE, person=person)
     assert auth.find_actor(sign_in(login=LOGIN, password=PASSWORD)) == second
+
+
+def test_a_command_line_acts_as_a_login_in_its_enterprise_first(app: Flask) -> None:
+    with write_transaction():
+        operator = build_operator(LOGIN)
+        person = db.session.get_one(Person, operator.person_id)
+    assert auth.actor_of_login(LOGIN) == operator
+    db.session.rollback()
+    with write_transaction():
+        employee = hire(build_company().id, person=person)
+    assert auth.actor_of_login(f" {LOGIN.upper()} ") == employee
+    assert auth.actor_of_login("nobody@alpha.example") is None

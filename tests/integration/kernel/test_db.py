@@ -14,8 +14,18 @@ from sqlalchemy.exc import OperationalError, StatementError
 from kernel.auth.models import Person, Tenant
 from kernel.auth.policy import TenantKind
 from kernel.auth.services import create_tenant
-from kernel.db import Json, NestedWrite, UtcDateTime, changed_rows, db, read_only, write_transaction
+from kernel.db import (
+    Json,
+    NestedWrite,
+    UtcDateTime,
+    changed_rows,
+    db,
+    init_db,
+    read_only,
+    write_transaction,
+)
 from tests.factories.people import build_person
+from tests.factories.surroundings import settings_of
 
 
 def _tenants() -> int:
@@ -196,3 +206,22 @@ def test_other_databases_get_their_own_column_types(app: Flask) -> None:
     dialect = mysql.dialect()
     assert UtcDateTime().load_dialect_impl(dialect).compile(dialect) == "DATETIME(6)"
     assert Json().load_dialect_impl(dialect).compile(dialect) == "MEDIUMTEXT"
+
+
+def test_a_statement_may_name_its_engine(app: Flask) -> None:
+    engine = db.engines[None]
+    found = db.session.execute(text("PRAGMA query_only"), bind_arguments={"bind": engine})
+    assert found.scalar() == 0
+    assert db.session.get_bind(bind=engine) is engine
+
+
+def test_a_server_database_gets_no_sqlite_pragmas(app: Flask) -> None:
+    other = Flask("other")
+    with settings_of(database_url="mysql+pymysql://mall@127.0.0.1:1/mall") as settings:
+        init_db(other, settings)
+    with other.app_context():
+        assert {engine.dialect.name for engine in db.engines.values()} == {"mysql"}
+    options = other.config["SQLALCHEMY_ENGINE_OPTIONS"]
+    assert options["isolation_level"] == "READ COMMITTED"
+    assert options["pool_pre_ping"] is True
+    assert "connect_args" not in options

@@ -17,9 +17,11 @@ from kernel.db import db, write_transaction
 from kernel.ledger import chart
 from kernel.ledger.chart import Asset, is_account
 from kernel.ledger.services import (
+    AccountLine,
     Entry,
     PostingConflict,
     UnbalancedTransaction,
+    account_lines,
     balance,
     balances,
     move,
@@ -195,6 +197,17 @@ def test_balances_are_of_a_prefix_and_an_asset(app: Flask) -> None:
     assert balances("enterprise/", asset=Asset.CNY) == {(RECEIVABLE, "CNY"): 7}
     assert balances("budget", asset=Asset.CNY) == {}
     assert balances("nobody/") == {}
+
+
+def test_an_account_is_read_line_by_line(app: Flask) -> None:
+    _budget(10)
+    _post("sale", *move(Asset.CNY, 7, source=PAYABLE, target=RECEIVABLE), order_id="ord_1")
+    _post("back", *move(Asset.CNY, 2, source=RECEIVABLE, target=PAYABLE), reason="refund")
+    assert account_lines(RECEIVABLE, Asset.CNY) == [
+        AccountLine("sale", "test", "ord_1", 7),
+        AccountLine("back", "refund", None, -2),
+    ]
+    assert account_lines(RECEIVABLE, Asset.CREDIT) == []
 
 
 @pytest.mark.parametrize("table", ["ledger_transaction", "ledger_posting"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from kernel import idempotency
+from kernel import clock, idempotency
 from kernel.auth import services as auth
 from kernel.auth.models import Person
 from kernel.auth.policy import PUBLIC, Actor, Role, TenantKind
@@ -167,10 +168,28 @@ def test_wrong_input_is_told_field_by_field(
     assert all(entry["message"] for entry in answer.get_json()["errors"])
 
 
-def test_broken_json_is_a_400(client: FlaskClient) -> None:
-    answer = client.post(f"{API}/auth/login", data='{"login": "a"', content_type="application/json")
+@pytest.mark.parametrize(
+    "body",
+    ['{"login": "a"', "", "nonsense", '{"login": "\\ud800", "password": "b"}', "[" * 5_000, "NaN"],
+)
+def test_what_is_no_json_is_a_400(client: FlaskClient, body: str) -> None:
+    answer = client.post(f"{API}/auth/login", data=body, content_type="application/json")
     assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed_json")
     assert "errors" not in answer.get_json()
+
+
+def test_a_form_is_not_read_as_json(client: FlaskClient, employee: Actor) -> None:
+    answer = client.post(f"{API}/auth/login", data={"login": LOGIN, "password": PASSWORD})
+    assert 400 <= answer.status_code < 500
+    assert answer.mimetype == "application/problem+json"
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_who_is_signed_in_is_told_the_business_time(client: FlaskClient, employee: Actor) -> None:
+    assert "X-Now" not in client.get(f"{API}/me").headers
+    _login(client)
+    with clock.frozen(datetime(2027, 1, 1, tzinfo=UTC)):
+        assert client.get(f"{API}/me").headers["X-Now"] == "2027-01-01T00:00:00Z"
 
 
 def test_a_body_that_is_too_large_is_a_413(client: FlaskClient) -> None:

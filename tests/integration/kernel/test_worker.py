@@ -64,6 +64,27 @@ def test_only_one_worker_holds_a_data_folder(tmp_path: Path) -> None:
         pass
 
 
+def test_a_patient_worker_waits_for_the_one_before_it(tmp_path: Path) -> None:
+    held, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with alone(tmp_path):
+            held.set()
+            leave.wait(5)
+
+    before = threading.Thread(target=hold)
+    before.start()
+    assert held.wait(5)
+    started = time.monotonic()
+    with pytest.raises(WorkerRuns), alone(tmp_path, patience=0.15):
+        pass
+    assert time.monotonic() - started >= 0.15
+    threading.Timer(0.1, leave.set).start()
+    with alone(tmp_path, patience=5):
+        assert leave.is_set()
+    before.join()
+
+
 def test_every_lane_runs_by_itself(app: Flask) -> None:
     meeting = threading.Barrier(len(LANES), timeout=5)
     for lane in LANES:

@@ -269,8 +269,8 @@ def test_wallets_stay_whole_whatever_happens(app: Flask, request: pytest.Fixture
     run_state_machine_as_test(
         WalletMachine,
         settings=settings(
-            max_examples=25,
-            stateful_step_count=40,
+            max_examples=15,
+            stateful_step_count=30,
             # Shrinking a machine on a real database takes minutes; the steps are printed anyway.
             phases=[Phase.generate],
             deadline=None,

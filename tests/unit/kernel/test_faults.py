@@ -65,3 +65,24 @@ def test_production_does_not_even_start_with_a_fault() -> None:
 
 def test_every_point_says_what_is_done_and_what_is_not() -> None:
     assert all(len(words) > 15 for words in faults.POINTS.values())
+
+
+@pytest.mark.parametrize(
+    ("fault", "hits", "ends"),
+    [
+        ("capture_before_commit", 1, [1]),
+        ("capture_before_commit:3", 4, [3]),
+        ("refund_after_commit", 2, []),
+        ("", 2, []),
+    ],
+)
+def test_only_the_wanted_hit_ends_the_process(
+    monkeypatch: pytest.MonkeyPatch, fault: str, hits: int, ends: list[int]
+) -> None:
+    ended: list[tuple[int, int]] = []
+    monkeypatch.setattr(faults, "_hits", {})
+    with settings_of(fault=fault):
+        for number in range(1, hits + 1):
+            monkeypatch.setattr(os, "_exit", lambda code, n=number: ended.append((n, code)))
+            faults.point("capture_before_commit")
+    assert ended == [(number, 86) for number in ends]

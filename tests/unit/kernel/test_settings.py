@@ -45,6 +45,11 @@ def test_lists_are_split_at_commas() -> None:
         assert list(settings.pii_keys) == ["k2", "k1"]
 
 
+def test_values_may_come_ready_made() -> None:
+    assert Settings._split_keys({"k": "Zg=="}) == {"k": "Zg=="}
+    assert Settings._split_secrets(["a"]) == ["a"]
+
+
 def test_a_wrong_start_tells_no_secret() -> None:
     message = _production_error(secret_key="the-secret-of-this-shop", gateway="sandbox")
     assert "sandbox" in message
@@ -122,3 +127,11 @@ def test_production_refuses_an_empty_secret(name: str) -> None:
 
 def test_the_secret_settings_are_settings() -> None:
     assert set(Settings.model_fields) >= module.SECRET_SETTINGS
+
+
+def test_the_gateways_url_is_what_a_running_mall_wrote_down(tmp_path: Path) -> None:
+    (tmp_path / "gateway.url").write_text("http://127.0.0.1:40123\n", encoding="utf-8")
+    with settings_of(data_dir=str(tmp_path)) as settings:
+        assert settings.gateway_url == "http://127.0.0.1:40123"
+    with settings_of(data_dir=str(tmp_path), gateway_url="http://127.0.0.1:9") as settings:
+        assert settings.gateway_url == "http://127.0.0.1:9"
