@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from sqlalchemy import text
 from checkout.models import Order
 from checkout.services import payments, refunds
 from checkout.services.orders import capture_order, close_order, lock_order, place_order
-from checkout.services.quotes import QuoteRequest, create_quote, find_quote
+from checkout.services.quotes import QuoteRequest, create_quote, find_quote, purge_quotes
+from kernel import clock
 from kernel.db import db, write_transaction
 from kernel.errors import NotFound
 from tests.factories.cashier import Mall, Shopper, assert_books_are_clean, everything, rows
@@ -96,3 +98,17 @@ def test_services_take_the_actor_they_are_given(mall: Mall) -> None:
         mall.company.id,
     )
     assert QuoteRequest.from_json(request.to_json()) == request
+
+
+def test_old_quotes_are_forgotten_and_those_of_orders_are_kept(mall: Mall, buyer: Shopper) -> None:
+    used = buyer.quote({mall.tea.public_id: 1})["quote_id"]
+    assert buyer.place(used).status_code == 201
+    old = buyer.quote({mall.tea.public_id: 1})["quote_id"]
+    with clock.frozen(clock.now() + timedelta(days=400)):
+        young = buyer.quote({mall.rice.public_id: 1})["quote_id"]
+        with write_transaction():
+            assert purge_quotes() == 1
+        with write_transaction():
+            assert purge_quotes() == 0
+    assert {quote_id for (quote_id,) in rows("SELECT public_id FROM quote")} == {used, young}
+    assert old not in {used, young}
