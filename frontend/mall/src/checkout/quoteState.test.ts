@@ -163,8 +163,12 @@ describe('limits', () => {
       { line_id: cake.line_id, pot_id: 'pot_2', code: 'pot_not_eligible', detail: '食品不在范围内' },
       { line_id: cake.line_id, pot_id: null, code: 'sold_out', detail: '卖完了' },
     ]
+    one.available.credit = [{ pot_id: 'pot_2', name: '中秋食品', available_minor: 100 }]
     expect(refusalsToShow(one, quilt).map((each) => each.detail)).toEqual(['寝具不在范围内'])
     expect(refusalsToShow(one, cake).map((each) => each.detail)).toEqual(['卖完了'])
+
+    one.available.credit = [{ pot_id: 'pot_2', name: '中秋食品', available_minor: 0 }]
+    expect(refusalsToShow(one, quilt)).toEqual([])
   })
 
   it('stops an order only for what no other tender solves', () => {

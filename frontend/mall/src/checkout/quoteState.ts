@@ -103,15 +103,18 @@ export function compareQuotes(before: Quote, after: Quote): QuoteChange[] {
 
 /**
  * What a line has to say: always what stops it; that a pot can't pay only where credit left
- * something open, for where other credit paid it all nobody asks.
+ * something open, for where other credit paid it all nobody asks; and only of a pot that has money.
  */
 export function refusalsToShow(quote: Quote, line: QuoteLine): Refusal[] {
   const credit = quote.funding
     .filter((part) => part.line_id === line.line_id && part.source.startsWith('lot:'))
     .reduce((sum, part) => sum + part.amount_minor, 0)
   const open = credit < line.payable_minor
+  const filled = (potId: string): boolean =>
+    quote.available.credit.some((pot) => pot.pot_id === potId && pot.available_minor > 0)
   return quote.refusals.filter(
-    (one) => one.line_id === line.line_id && (open || one.pot_id === null),
+    (one) =>
+      one.line_id === line.line_id && (one.pot_id === null || (open && filled(one.pot_id))),
   )
 }
 

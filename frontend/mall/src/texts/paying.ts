@@ -141,6 +141,8 @@ export const payingTexts = {
   'order.refunds': ['退款', 'Refunds'],
   'order.refund.at': ['{time} 退款', 'Refund, {time}'],
   'order.invoice': ['企业发票', 'Employer invoice'],
+  'order.invoice.state.part': ['部分红冲', 'Partly reversed'],
+  'order.invoice.state.reversed': ['已红冲', 'Reversed'],
   'order.invoice.state.drawn': ['已开具', 'Drawn'],
   'order.invoice.state.submitted': ['提交中', 'Submitted'],
   'order.invoice.state.issued': ['已开票', 'Issued'],
