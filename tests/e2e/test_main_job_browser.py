@@ -44,6 +44,9 @@ class Screen:
         """Keep what is seen, once it stands still; nothing may stick out sideways."""
         self.page.wait_for_load_state("networkidle")
         self.page.wait_for_timeout(350)  # sheets and pages slide in
+        if whole:
+            # What is fixed to the window stands where the window is.
+            self.page.evaluate("scrollTo(0, 0)")
         self.number += 1
         self.page.screenshot(path=self.shots / f"{self.number:02d}-{name}.png", full_page=whole)
         wide, inner = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
@@ -229,9 +232,11 @@ def test_other_pages_of_the_phone(
         screen.page.goto(f"{built_mall.origin}/orders")
         expect(screen.see("order-card", order_id=order["order_id"])).to_be_visible()
         screen.shot("orders")
-        screen.page.goto(f"{built_mall.origin}/category")
+        screen.tap("category-tab")
+        expect(screen.see("category-link").first).to_be_visible()
         screen.shot("category")
-        screen.page.goto(f"{built_mall.origin}/me")
+        screen.tap("me-tab")
+        expect(screen.see("me-wallet")).to_be_visible()
         screen.shot("me")
 
 

@@ -280,7 +280,7 @@ def test_files_that_are_no_feed(real_mall: Mall, tmp_path: Path) -> None:
         "not there": tmp_path / "none.csv",
     }
     text = files["broken row"].read_text(encoding="utf-8-sig")
-    files["wrong encoding"].write_bytes(text.encode() + b"\xff\xff\x81\n")
+    files["wrong encoding"].write_bytes(text.encode("utf-16"))
     files["a picture"].write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20)
     files["empty"].write_bytes(b"")
     errors = tmp_path / "errors.csv"
