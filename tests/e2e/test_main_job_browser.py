@@ -44,12 +44,18 @@ class Screen:
         """Keep what is seen, once it stands still; nothing may stick out sideways."""
         self.page.wait_for_load_state("networkidle")
         self.page.wait_for_timeout(350)  # sheets and pages slide in
+        wide, inner, tall = self.page.evaluate(
+            "[document.documentElement.scrollWidth, innerWidth, "
+            "document.documentElement.scrollHeight]"
+        )
+        size = self.page.viewport_size
+        assert size is not None
         if whole:
-            # What is fixed to the window stands where the window is.
-            self.page.evaluate("scrollTo(0, 0)")
+            # A window as tall as the page: what is fixed to the window's foot stands at the foot.
+            self.page.set_viewport_size({"width": size["width"], "height": tall})
         self.number += 1
-        self.page.screenshot(path=self.shots / f"{self.number:02d}-{name}.png", full_page=whole)
-        wide, inner = self.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+        self.page.screenshot(path=self.shots / f"{self.number:02d}-{name}.png")
+        self.page.set_viewport_size(size)
         assert wide <= inner, f"{name} is {wide} px wide on {inner}"
 
 
