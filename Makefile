@@ -49,6 +49,7 @@ lint: $(VENV)/.installed frontend/node_modules/.installed ## ruff, mypy, import 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cd frontend && npm run --silent lint && npm run --silent typecheck
+	scripts/check_api_types
 
 .PHONY: test
 test: setup lint ## set-up, lint, all tests on the embedded parts, browser smoke test

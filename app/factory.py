@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from flask import Flask
 from flask_smorest import Api
+from sqlalchemy import inspect, select
 
+from app.demo.logins import DEMO_LOGINS
 from app.events import wire_events
 from app.logging import configure_logging
 from app.pages import init_pages
 from app.policy import POLICY
 from app.rooms import BLUEPRINTS
 from app.tables import __all__ as _tables
-from kernel.db import init_db
-from kernel.settings import get_settings
+from kernel.auth.models import Person
+from kernel.db import db, init_db
+from kernel.settings import Environment, get_settings
 from kernel.web import API, init_web
 
 __all__ = ["_tables", "create_app"]
@@ -38,4 +41,22 @@ def create_app() -> Flask:
         api.register_blueprint(blueprint)
     init_pages(app)
     wire_events()
+    if settings.env is Environment.PRODUCTION:
+        with app.app_context():
+            _refuse_demo_accounts()
     return app
+
+
+class DemoAccounts(RuntimeError):
+    """Production was pointed at a database that somebody made as a demo."""
+
+
+def _refuse_demo_accounts() -> None:
+    if not inspect(db.engines["read"]).has_table(Person.__tablename__):
+        return  # not migrated yet, so nobody is in it
+    found = db.session.scalar(
+        select(Person.login).where(Person.login.in_([entry.login for entry in DEMO_LOGINS]))
+    )
+    db.session.rollback()
+    if found:
+        raise DemoAccounts(f"production does not start on a database with the demo login {found}")

@@ -16,7 +16,8 @@ from checkout.answers import (
 )
 from checkout.models import Order
 from checkout.schemas import AfterSaleIn, OrderIn, OrdersIn, QuoteIn, position
-from checkout.services import orders, payments, quotes, refunds
+from checkout.services import card_refunds, orders, payments, quotes, refunds
+from checkout.services.gateway_link import GatewayDown
 from checkout.services.views import find_order, list_orders, order_view, payment_view, refund_view
 from checkout.states import BadOrderMove, OrderState
 from kernel import cursors, faults, idempotency
@@ -88,7 +89,7 @@ def _open_payment(scope: Scope, order_public_id: str) -> Answer:
     order = find_order(actor=current_actor(), order_id=order_public_id)
     try:
         payments.open_intent(order_id=order.id)
-    except (payments.GatewayDown, payments.CardPaymentRefused):
+    except (GatewayDown, payments.CardPaymentRefused):
         idempotency.release(scope)
         raise
     order = find_order(actor=current_actor(), order_id=order_public_id)
@@ -165,7 +166,7 @@ def cancel_order(order_id: str) -> Response:
     if order.state == OrderState.PENDING_PAYMENT:
         try:
             payments.cancel_unpaid(order_id=order.id, actor=actor.person_public_id)
-        except (payments.GatewayDown, payments.PaymentProcessing):
+        except (GatewayDown, payments.PaymentProcessing):
             idempotency.release(scope)
             raise
     else:
@@ -178,7 +179,7 @@ def _send_card_refunds(order: Order) -> None:
     """Ask the gateway now; what it does not confirm the sweep asks for again."""
     faults.point("refund_after_commit")
     for refund_key in refunds.in_transit(order_id=order.id):
-        payments.send_refund(refund_key=refund_key)
+        card_refunds.send_refund(refund_key=refund_key)
 
 
 @blueprint.route("/orders/<order_id>/confirm-receipt", methods=["POST"])

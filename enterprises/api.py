@@ -71,6 +71,11 @@ def wallet() -> dict[str, Any]:
     }
 
 
+def _is_position(value: Any) -> bool:
+    """Another list's cursor carries our signature too."""
+    return isinstance(value, list) and len(value) == 2 and all(type(n) is int for n in value)
+
+
 @blueprint.route("/wallet/statement")
 @blueprint.arguments(StatementIn, location="query")
 @blueprint.response(200, StatementOut)
@@ -78,6 +83,8 @@ def wallet_statement(query: dict[str, Any]) -> dict[str, Any]:
     """What came to and left the wallet, newest first."""
     actor = current_actor()
     position = cursors.unpack(query["cursor"])
+    if position is not None and not _is_position(position):
+        raise cursors.BadCursor
     rows = statement(
         membership_id=actor.membership_id,
         person_id=actor.person_id,

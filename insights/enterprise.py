@@ -20,12 +20,13 @@ def overview(*, enterprise_id: int) -> dict[str, Any]:
     """Figures in fen: open budgets, credit still grantable, expiring soon, owed."""
     company = find_enterprise(enterprise_id=enterprise_id)
     at = clock.now()
+    soon = expiring_credit(enterprise_id=enterprise_id, before=at + _SOON)
     figures = [
         ("budget_open", open_budgets_total(enterprise_id=enterprise_id), "尚未发放的预算"),
         (
             "expiring_30d",
-            expiring_credit(enterprise_id=enterprise_id, before=at + _SOON),
-            "30 天内到期，建议提醒",
+            soon,
+            "30 天内到期，建议提醒" if soon else "30 天内没有到期的额度",
         ),
         (
             "receivable",

@@ -41,7 +41,7 @@ class Problem(Exception):
         super().__init_subclass__(**kwargs)
         if "code" in cls.__dict__:
             other = PROBLEMS.setdefault(cls.code, cls)
-            if other is not cls and other.__qualname__ != cls.__qualname__:
+            if other is not cls:
                 raise TypeError(f"problem code {cls.code!r} is taken by {other.__qualname__}")
 
     def to_dict(self) -> dict[str, Any]:

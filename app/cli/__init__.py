@@ -9,6 +9,7 @@ import orjson
 from pydantic import ValidationError
 
 from app.cli.context import Mall
+from app.factory import DemoAccounts
 from kernel.errors import Problem
 
 
@@ -28,6 +29,9 @@ def main() -> None:
         for error in wrong.errors():
             name = "MALL_" + "_".join(str(part) for part in error["loc"]).upper()
             click.echo(f"{name.rstrip('_')}: {error['msg']}", err=True)
+        sys.exit(2)
+    except DemoAccounts as wrong:
+        click.echo(str(wrong), err=True)
         sys.exit(2)
     except Problem as problem:
         if "--json" in sys.argv:

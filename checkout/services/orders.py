@@ -43,6 +43,8 @@ from shop.services.catalogue import UnknownOffer, find_offers
 from shop.services.stock import capture_stock, hold_stock, release_stock
 
 SYSTEM = "system"
+# When the gateway is first asked whether a card paid, if its notice has not come by then.
+_FIRST_ASK = timedelta(minutes=1)
 
 # Statements of the hot path are made once: building one costs more than running it.
 _ORDER = cast("Table", Order.__table__)
@@ -173,7 +175,10 @@ def _insert_order(actor: Actor, quote: Quote, snapshot: Mapping[str, Any]) -> Or
     except IntegrityError:
         # The quote's own unique key: somebody has ordered by it, under another key.
         db.session.rollback()
-        raise QuoteUsed from None
+        placed = db.session.scalar(
+            select(Order.public_id).where(Order.quote_id == values["quote_id"])
+        )
+        raise QuoteUsed(extra={"order_id": placed}) from None
     order = Order(id=result.lastrowid, **values)
     _insert_parts(order, snapshot, at)
     return order
@@ -224,7 +229,7 @@ def _insert_parts(order: Order, snapshot: Mapping[str, Any], at: datetime) -> No
                     "gateway": settings.gateway.value,
                     "amount_minor": order.cash_minor,
                     "state": "open",
-                    "ask_at": at + timedelta(minutes=settings.hold_minutes),
+                    "ask_at": at + _FIRST_ASK,
                 }
             ],
         )

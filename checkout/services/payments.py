@@ -11,12 +11,8 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import select, update
 
-from billing.services.payables import settle_card_refund
-from checkout.gateways import make_gateway
 from checkout.gateways.base import (
-    Gateway,
     GatewayEvent,
-    GatewayRefund,
     GatewayRefused,
     GatewayUnavailable,
     Intent,
@@ -24,7 +20,15 @@ from checkout.gateways.base import (
     RefundStatus,
     WebhookRefused,
 )
-from checkout.models import Order, Payment, Refund
+from checkout.models import Order, Payment
+from checkout.services.card_refunds import finish_refund, return_late_payments, send_refunds
+from checkout.services.gateway_link import (
+    ASK_AGAIN,
+    CURRENCY,
+    BadWebhook,
+    GatewayDown,
+    gateway,
+)
 from checkout.services.orders import SYSTEM, capture_order, close_order, lock_order
 from checkout.services.payment_statements import (
     FIND_PAYMENT,
@@ -35,31 +39,15 @@ from checkout.services.payment_statements import (
 from checkout.states import OrderState
 from kernel import clock, faults
 from kernel.db import changed_rows, db, run, write_transaction
-from kernel.errors import Problem, ServiceUnavailable
+from kernel.errors import Problem
 from kernel.ledger.chart import Asset, gateway_clearing, gateway_unapplied
 from kernel.ledger.services import move, post
-from kernel.settings import Settings, get_settings
 
 log = structlog.get_logger(__name__)
 
-CURRENCY = "cny"
 _SUCCEEDED = "payment_intent.succeeded"
 # A payment that is processing keeps its goods; the gateway is asked again, up to a day (rule 9).
-_ASK_AGAIN = timedelta(minutes=2)
 _GIVE_UP = timedelta(hours=24)
-# Before an order's id: the shop's own name for the refund of a payment that came after closing.
-_LATE = "late-"
-
-
-class BadWebhook(Problem):
-    code = "bad_webhook"
-    status = 400
-    title = "网关通知无效"
-
-
-class GatewayDown(ServiceUnavailable):
-    code = "gateway_unavailable"
-    title = "银行卡网关暂时不可用，没有扣款，请稍后再试"
 
 
 class CardPaymentRefused(Problem):
@@ -72,18 +60,6 @@ class PaymentProcessing(Problem):
     code = "payment_processing"
     status = 409
     title = "银行正在处理付款，请稍候"
-
-
-_made: tuple[Settings, Gateway] | None = None
-
-
-def gateway() -> Gateway:
-    """The process's gateway, made once for its settings."""
-    global _made
-    settings = get_settings()
-    if _made is None or _made[0] is not settings:
-        _made = (settings, make_gateway(settings))
-    return _made[1]
 
 
 @dataclass(frozen=True)
@@ -270,7 +246,7 @@ def _apply_event(event: GatewayEvent) -> None:
             _payment_of(order, event.intent)
             close_order(order=order, actor="gateway")
     elif event.refund is not None and event.refund.status is RefundStatus.SUCCEEDED:
-        _finish_refund(event.refund)
+        finish_refund(event.refund)
 
 
 def _order_of_intent(intent: Intent) -> Order | None:
@@ -303,9 +279,42 @@ def ask_gateway(*, order_id: int) -> str:
         return order.state
 
 
+def ask_open_payments(*, limit: int = 100) -> int:
+    """The job: a notice may be lost, so the gateway is asked about payments that stay open.
+
+    After a minute, then at growing intervals: each time as long again as the order has waited.
+    An order whose intent was never made (the gateway was down) gets it here.
+    """
+    at = clock.now()
+    rows = db.session.execute(
+        select(Order.id, Order.created_at, Order.pay_before_at, Payment.intent_id)
+        .join(Payment, Payment.order_id == Order.id)
+        .where(Payment.state == "open", Payment.ask_at <= at, Order.pay_before_at > at)
+        .order_by(Payment.ask_at)
+        .limit(limit)
+    ).all()
+    db.session.rollback()
+    paid = 0
+    for row in rows:
+        try:
+            if row.intent_id is None:
+                open_intent(order_id=row.id)
+            else:
+                paid += ask_gateway(order_id=row.id) == OrderState.PAID
+        except Problem as waiting:
+            log.warning("open_payment_not_answered", order_id=row.id, reason=waiting.code)
+        with write_transaction():
+            db.session.execute(
+                update(Payment)
+                .where(Payment.order_id == row.id, Payment.state == "open")
+                .values(ask_at=min(at + max(at - row.created_at, ASK_AGAIN), row.pay_before_at))
+            )
+    return paid
+
+
 def sweep_unpaid(*, limit: int = 200) -> int:
     """The job: close orders whose time to pay is over, or capture where the card did pay."""
-    done = 0
+    done = ask_open_payments()
     rows = db.session.execute(
         select(Order.id, Order.pay_before_at)
         .outerjoin(Payment, Payment.order_id == Order.id)
@@ -330,161 +339,6 @@ def sweep_unpaid(*, limit: int = 200) -> int:
                 db.session.execute(
                     update(Payment)
                     .where(Payment.order_id == row.id)
-                    .values(ask_at=clock.now() + _ASK_AGAIN)
+                    .values(ask_at=clock.now() + ASK_AGAIN)
                 )
     return done + send_refunds(limit=limit) + return_late_payments(limit=limit)
-
-
-def send_refunds(*, limit: int = 200) -> int:
-    """Ask the gateway for card refunds that it has not confirmed; the refund's id is the key."""
-    rows = db.session.scalars(
-        select(Refund.id)
-        .where(Refund.cash_state == "in_transit", Refund.ask_at <= clock.now())
-        .order_by(Refund.ask_at)
-        .limit(limit)
-    ).all()
-    db.session.rollback()
-    return sum(send_refund(refund_key=key) for key in rows)
-
-
-def send_refund(*, refund_key: int) -> bool:
-    """One card refund: ask, and finish it where the gateway says that it is done."""
-    row = db.session.execute(
-        select(Refund.public_id, Refund.cash_minor, Refund.gateway_refund_id, Payment.intent_id)
-        .join(Payment, Payment.order_id == Refund.order_id)
-        .where(Refund.id == refund_key)
-    ).one()
-    db.session.rollback()
-    try:
-        answer = (
-            gateway().retrieve_refund(row.gateway_refund_id)
-            if row.gateway_refund_id
-            else gateway().refund(
-                intent_id=row.intent_id,
-                amount_minor=row.cash_minor,
-                refund_id=row.public_id,
-                idempotency_key=f"refund-{row.public_id}",
-            )
-        )
-    except (GatewayUnavailable, GatewayRefused) as problem:
-        log.warning("refund_not_sent", refund_id=row.public_id, error=str(problem))
-        with write_transaction():
-            db.session.execute(
-                update(Refund)
-                .where(Refund.id == refund_key)
-                .values(ask_at=clock.now() + _ASK_AGAIN)
-            )
-        return False
-    with write_transaction():
-        if answer.status is RefundStatus.SUCCEEDED:
-            _finish_refund(answer)
-        else:
-            db.session.execute(
-                update(Refund)
-                .where(Refund.id == refund_key)
-                .values(gateway_refund_id=answer.id, ask_at=clock.now() + _ASK_AGAIN)
-            )
-    return answer.status is RefundStatus.SUCCEEDED
-
-
-def _finish_refund(answer: GatewayRefund) -> None:
-    """The card's part of a refund has gone back: settle it in the books, once.
-
-    Raises :class:`BadWebhook` where the gateway gave back another amount than was asked for.
-    """
-    refund_id = answer.refund_id or ""
-    if refund_id.startswith(_LATE):
-        _settle_late(refund_id.removeprefix(_LATE), answer)
-        return
-    row = db.session.execute(
-        select(Refund.id, Refund.public_id, Refund.cash_minor, Order.public_id.label("order_id"))
-        .join(Order, Order.id == Refund.order_id)
-        .where(Refund.public_id == refund_id)
-    ).one_or_none()
-    if row is None:
-        return
-    _check_amount(answer, row.cash_minor)
-    moved = changed_rows(
-        update(Refund)
-        .where(Refund.id == row.id, Refund.cash_state == "in_transit")
-        .values(cash_state="done", gateway_refund_id=answer.id)
-    )
-    if moved:
-        settle_card_refund(
-            order_id=row.order_id,
-            refund_id=row.public_id,
-            gateway=get_settings().gateway.value,
-            amount_minor=row.cash_minor,
-        )
-
-
-def _check_amount(answer: GatewayRefund, wanted_minor: int) -> None:
-    if answer.amount_minor != wanted_minor or answer.currency.lower() != CURRENCY:
-        raise BadWebhook("退款金额或币种不符")
-
-
-def return_late_payments(*, limit: int = 200) -> int:
-    """Give back what was paid after closing, by itself (X6).
-
-    A refund that the gateway only takes in is settled by its notice: the same key would get the
-    same first answer for ever.
-    """
-    rows = db.session.execute(
-        select(Payment.order_id, Payment.intent_id, Payment.amount_minor, Order.public_id)
-        .join(Order, Order.id == Payment.order_id)
-        .where(Payment.state == "late", Payment.ask_at <= clock.now())
-        .order_by(Payment.ask_at)
-        .limit(limit)
-    ).all()
-    db.session.rollback()
-    done = 0
-    for row in rows:
-        try:
-            answer = gateway().refund(
-                intent_id=row.intent_id,
-                amount_minor=row.amount_minor,
-                refund_id=f"{_LATE}{row.public_id}",
-                idempotency_key=f"{_LATE}{row.public_id}",
-            )
-        except (GatewayUnavailable, GatewayRefused) as problem:
-            log.warning("late_refund_not_sent", order_id=row.public_id, error=str(problem))
-            answer = None
-        with write_transaction():
-            if answer is not None and answer.status is RefundStatus.SUCCEEDED:
-                _finish_refund(answer)
-                done += 1
-            else:
-                db.session.execute(
-                    update(Payment)
-                    .where(Payment.order_id == row.order_id)
-                    .values(ask_at=clock.now() + _ASK_AGAIN)
-                )
-    return done
-
-
-def _settle_late(order_public_id: str, answer: GatewayRefund) -> None:
-    row = db.session.execute(
-        select(Payment.order_id, Payment.amount_minor, Payment.gateway)
-        .join(Order, Order.id == Payment.order_id)
-        .where(Order.public_id == order_public_id)
-    ).one_or_none()
-    if row is None:
-        return
-    _check_amount(answer, row.amount_minor)
-    moved = changed_rows(
-        update(Payment)
-        .where(Payment.order_id == row.order_id, Payment.state == "late")
-        .values(state="returned")
-    )
-    if moved:
-        post(
-            key=f"late-back:{order_public_id}",
-            reason="late_payment_returned",
-            order_id=order_public_id,
-            entries=move(
-                Asset.CNY,
-                row.amount_minor,
-                source=gateway_clearing(row.gateway),
-                target=gateway_unapplied(row.gateway),
-            ),
-        )

@@ -50,6 +50,14 @@ class NotShippedYet(Problem):
     title = "还未发货，请选择仅退款"
 
 
+class NoExchangeYet(Problem):
+    """A new parcel instead of money needs the merchants' shipping, which is not built yet."""
+
+    code = "exchange_not_available"
+    status = 409
+    title = "暂不支持换货，请选择退款后重新购买"
+
+
 @dataclass(frozen=True)
 class RefundPlan:
     """What would go back: funding rows (number → fen), lots (public id → amount), the view."""
@@ -89,6 +97,8 @@ def plan(*, order: Order, items: Mapping[str, int], kind: str) -> RefundPlan:
     """
     if order.state not in REFUNDABLE:
         raise BadOrderMove(extra={"state": order.state})
+    if kind == "exchange":
+        raise NoExchangeYet
     if kind != "refund" and order.state == OrderState.PAID:
         raise NotShippedYet
     lines = _lines(order)

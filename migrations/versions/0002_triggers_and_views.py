@@ -12,6 +12,11 @@ branch_labels = None
 depends_on = None
 
 APPEND_ONLY = ("ledger_transaction", "ledger_posting", "audit_entry")
+KEYS = {
+    "ledger_transaction": ("id",),
+    "ledger_posting": ("transaction_id", "line"),
+    "audit_entry": ("number",),
+}
 
 VIEWS = {
     "v_ledger_postings": """
@@ -48,6 +53,16 @@ def upgrade() -> None:
                     f"CREATE TRIGGER {name} BEFORE {verb} ON {table} FOR EACH ROW "
                     f"SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{table} is append-only'"
                 )
+    if dialect == "sqlite":
+        # REPLACE deletes without a DELETE trigger unless the connection asks for it, so a row
+        # that is there already is refused on the way in as well.
+        for table, key in KEYS.items():
+            same = " AND ".join(f"{column} = NEW.{column}" for column in key)
+            op.execute(
+                f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+                f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) "
+                f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            )
     for name, query in VIEWS.items():
         op.execute(f"CREATE VIEW {name} AS {query}")
 
@@ -58,3 +73,5 @@ def downgrade() -> None:
     for table in APPEND_ONLY:
         for verb in ("update", "delete"):
             op.execute(f"DROP TRIGGER {table}_no_{verb}")
+        if op.get_bind().dialect.name == "sqlite":
+            op.execute(f"DROP TRIGGER {table}_no_replace")

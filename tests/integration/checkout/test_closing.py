@@ -13,7 +13,9 @@ from sqlalchemy import update
 
 from checkout.models import Payment
 from checkout.services import payments
-from checkout.services.payments import ask_gateway, send_refunds, sweep_unpaid
+from checkout.services.card_refunds import send_refunds
+from checkout.services.gateway_link import gateway
+from checkout.services.payments import ask_gateway, sweep_unpaid
 from enterprises.services.budgets import expire_credit
 from kernel import clock
 from kernel.db import db, write_transaction
@@ -203,7 +205,7 @@ def test_an_intent_lost_by_a_crash_that_was_paid_is_captured_and_can_be_refunded
     with desk.down():
         problem(buyer.place(quote_id), 503, "gateway_unavailable")
     [(order_id,)] = rows("SELECT public_id FROM orders")
-    made = payments.gateway().create_intent(
+    made = gateway().create_intent(
         amount_minor=CARD_PART,
         order_id=order_id,
         idempotency_key=f"intent-{order_id}",

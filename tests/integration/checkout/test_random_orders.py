@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from checkout.services import orders, payments, refunds
+from checkout.services import card_refunds, orders, payments, refunds
 from checkout.services.quotes import QuoteRequest, create_quote
 from enterprises.services.companies import add_billing_entity
 from kernel.auth.policy import Actor
@@ -208,7 +208,7 @@ def _return_all(order_id: str, actor: Actor, story: Story) -> None:
             assert done.detail == shown
             assert done.amount_minor == sum(f["amount_minor"] for f in shown["funding"])
         for key in refunds.in_transit(order_id=number):
-            assert payments.send_refund(refund_key=key)
+            assert card_refunds.send_refund(refund_key=key)
 
 
 def _world() -> dict[str, Any]:

@@ -12,7 +12,8 @@ from flask import Flask
 from sqlalchemy import update
 
 from checkout.models import Order, SubOrder
-from checkout.services.payments import send_refunds, sweep_unpaid
+from checkout.services.card_refunds import send_refunds
+from checkout.services.payments import sweep_unpaid
 from enterprises.services.budgets import expire_credit
 from kernel import clock
 from kernel.auth.models import Membership

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kernel.cursors import BadCursor
 from kernel.errors import NotFound
-from search.cursors import BadCursor, CursorExpired
+from search.cursors import CursorExpired
 from search.kept_lists import KEPT_SECONDS, ListsInProcess
 from search.services import Item, SearchRequest, SearchResult, SortBy, search
 from shop.rules import GoodsRule
