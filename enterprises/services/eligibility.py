@@ -54,7 +54,7 @@ class Viewer:
         for entry in self.pots:
             reason = entry.rule.refusal(facts)
             if reason:
-                reason = f"{entry.pot.name}不能付：{reason}"
+                reason = f"不能付：{reason}"
             answers.append(PotAnswer(entry.pot.public_id, entry.pot.name, reason is None, reason))
         return answers
 

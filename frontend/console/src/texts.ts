@@ -58,7 +58,7 @@ export const texts = {
   'state.completed': ['已完成', 'Completed'],
   'state.closed': ['已关闭', 'Closed'],
   'state.refunded': ['已退款', 'Refunded'],
-  'invoice.state.drawn': ['已开具', 'Drawn'],
+  'invoice.state.drawn': ['已生成', 'Drawn'],
   'invoice.state.submitted': ['开票中', 'Submitted'],
   'invoice.state.issued': ['已开票', 'Issued'],
   'invoice.state.failed': ['开票失败', 'Failed'],

@@ -1,3 +1,4 @@
+import { clearToast } from './parts/dialogs'
 import { ref } from 'vue'
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 import { useSession } from '@shared/session/session'
@@ -125,6 +126,7 @@ router.beforeEach((to) => {
 })
 
 router.afterEach((to) => {
+  void clearToast()
   document.title = `${t(to.meta.title)} · ${t('brand.name')}`
 })
 

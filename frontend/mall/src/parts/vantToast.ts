@@ -3,4 +3,4 @@ import 'vant/es/overlay/index.css'
 import 'vant/es/popup/index.css'
 import 'vant/es/toast/index.css'
 
-export { showToast } from 'vant/es/toast'
+export { closeToast, showToast } from 'vant/es/toast'

@@ -143,7 +143,7 @@ export const payingTexts = {
   'order.invoice': ['企业发票', 'Employer invoice'],
   'order.invoice.state.part': ['部分红冲', 'Partly reversed'],
   'order.invoice.state.reversed': ['已红冲', 'Reversed'],
-  'order.invoice.state.drawn': ['已开具', 'Drawn'],
+  'order.invoice.state.drawn': ['已生成', 'Drawn'],
   'order.invoice.state.submitted': ['提交中', 'Submitted'],
   'order.invoice.state.issued': ['已开票', 'Issued'],
   'order.invoice.state.failed': ['开票失败', 'Failed'],
