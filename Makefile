@@ -23,8 +23,8 @@ $(VENV)/.bootstrap: requirements/bootstrap.txt
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.bootstrap requirements/runtime.txt requirements/dev.txt setup.cfg pyproject.toml
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/runtime.txt -r requirements/dev.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
+	$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes -r requirements/runtime.txt -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --no-build-isolation --no-deps --editable .
 	@touch $@
 
 frontend/node_modules/.installed: frontend/package.json frontend/package-lock.json frontend/.npmrc | $(VENV)/.installed
