@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from app.bench.figures import Lap, timed_ms
 from kernel.db import prepare_sqlite
 
-_COMMIT, _ROLLBACK = "COMMIT", "ROLLBACK"
+_BEGIN, _COMMIT, _ROLLBACK = "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"
 
 
 @contextmanager
@@ -67,7 +67,12 @@ def recording(engine: Engine) -> Iterator[Recorder]:
         _context: object,
         many: bool,
     ) -> None:
-        recorder.sent.append(Sent(statement, parameters, many))
+        if not statement.startswith(_BEGIN):
+            recorder.sent.append(Sent(statement, parameters, many))
+
+    def on_begin(_connection: Connection) -> None:
+        # The product may send it past the library, which then does not tell of it.
+        recorder.sent.append(Sent(_BEGIN, (), False))
 
     def on_commit(_connection: Connection) -> None:
         recorder.sent.append(Sent(_COMMIT, (), False))
@@ -77,6 +82,7 @@ def recording(engine: Engine) -> Iterator[Recorder]:
 
     listeners = (
         ("before_cursor_execute", on_execute),
+        ("begin", on_begin),
         ("commit", on_commit),
         ("rollback", on_rollback),
     )

@@ -121,6 +121,7 @@ def rebuild_figures(
 ) -> list[Figure]:
     """``rebuild_rate`` alone, and ``search_in_rebuild_p99`` beside the idle one."""
     say("rebuild: alone, and the same documents from memory into a bare index")
+    catalogue.stop_worker()
     rebuilt = rebuild_now(get_engine(), anew=True)
     floor = bare_index_seconds(read_documents(catalogue), catalogue.mall.folder / "bare-rebuild")
     say("rebuild: searches beside it")
@@ -175,8 +176,7 @@ def _service_samples(queries: Sequence[str], *, until: Callable[[], bool]) -> li
 def freshness_figures(catalogue: Catalogue, *, seconds: float, say: Say) -> list[Figure]:
     """From commit to searchable, at 50 price changes a second, with the worker indexing."""
     say(f"freshness: {_CHANGES_A_SECOND} price changes a second")
-    with catalogue.worker():
-        ours = _commit_to_searchable(catalogue, seconds * 2)
+    ours = _commit_to_searchable(catalogue, seconds * 2)
     say("freshness: single changes to a bare index")
     floor = _bare_changes(catalogue)
     return [
