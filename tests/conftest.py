@@ -25,6 +25,7 @@ from app import migrate  # noqa: E402 -- settings are read when the application 
 from app.factory import create_app  # noqa: E402
 from kernel.db import db  # noqa: E402
 from kernel.settings import get_settings  # noqa: E402
+from search.engines.choice import get_engine  # noqa: E402
 
 
 def pytest_sessionfinish() -> None:
@@ -70,7 +71,9 @@ def _close_engines() -> None:
 def put_back(template: Path) -> None:
     """Replace the database file by ``template``; call inside an application context."""
     _close_engines()
-    for suffix in ("-wal", "-shm"):
+    # A new file, never the old one written over: a connection that a command line of this process
+    # left open goes on with what it had, and harms nobody.
+    for suffix in ("", "-wal", "-shm"):
         (_FOLDER / f"mall.db{suffix}").unlink(missing_ok=True)
     shutil.copy(template, _FOLDER / "mall.db")
 
@@ -81,6 +84,7 @@ def app(_application: Flask, _template: Path) -> Iterator[Flask]:
     with _application.app_context():
         put_back(_template)
         yield _application
+        get_engine().close()
         db.session.remove()
         _close_engines()
 
