@@ -86,14 +86,21 @@ def _origin() -> str:
 
 def _open_payment(scope: Scope, order_public_id: str) -> Answer:
     """Steps 2 and 3: the intent at the gateway, then intent and answer in one commit."""
-    order = find_order(actor=current_actor(), order_id=order_public_id)
+    actor = current_actor()
+    # The number is kept: a transaction that ends forgets the row.
+    number = find_order(actor=actor, order_id=order_public_id).id
     try:
-        payments.open_intent(order_id=order.id)
+        intent = payments.ask_intent(order_id=number)
     except (GatewayDown, payments.CardPaymentRefused):
         idempotency.release(scope)
         raise
-    order = find_order(actor=current_actor(), order_id=order_public_id)
-    return idempotency.finish(scope, _order_answer(order))
+
+    def last_step() -> Answer:
+        if intent is not None:
+            payments.keep_intent(order_id=number, intent=intent)
+        return _order_answer(find_order(actor=actor, order_id=order_public_id))
+
+    return idempotency.finish(scope, last_step)
 
 
 def _fresh_quote(quote_id: str) -> dict[str, Any]:

@@ -13,10 +13,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import orjson
-from sqlalchemy import String, Text, UniqueConstraint, delete, insert, select, update
+from sqlalchemy import (
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -49,6 +59,29 @@ class IdempotencyKey(Base):
     status: Mapped[int | None] = mapped_column()
     body: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, index=True)
+
+
+# Statements of every command are made once: building one costs more than running it.
+_KEYS = cast("Table", IdempotencyKey.__table__)
+_THIS = (_KEYS.c.actor == bindparam("the_actor")) & (_KEYS.c.key == bindparam("the_key"))
+_FIND = select(IdempotencyKey).where(_THIS)
+_INSERT = insert(_KEYS)
+_REMEMBER = (
+    update(_KEYS)
+    .where(_THIS)
+    .values(reference=bindparam("new_reference"), leased_until=bindparam("new_lease"))
+)
+_COMPLETE = (
+    update(_KEYS)
+    .where(_THIS)
+    .values(
+        state=COMPLETED,
+        status=bindparam("new_status"),
+        body=bindparam("new_body"),
+        leased_until=None,
+    )
+)
+_RELEASE = update(_KEYS).where(_THIS).values(leased_until=None)
 
 
 class KeyRequired(Problem):
@@ -142,24 +175,23 @@ class _InProgress:
 
 
 def _find(scope: Scope) -> IdempotencyKey | None:
-    return db.session.scalar(
-        select(IdempotencyKey).where(
-            IdempotencyKey.actor == scope.actor, IdempotencyKey.key == scope.key
-        )
-    )
+    return db.session.scalar(_FIND, _place(scope))
 
 
 def _claim(scope: Scope) -> Answer | Pending | _InProgress | None:
     row = _find(scope)
     if row is None:
         run(
-            insert(IdempotencyKey).values(
-                actor=scope.actor,
-                key=scope.key,
-                input_hash=scope.input_hash,
-                state=STARTED,
-                created_at=clock.real_now(),
-            )
+            _INSERT,
+            [
+                {
+                    "actor": scope.actor,
+                    "key": scope.key,
+                    "input_hash": scope.input_hash,
+                    "state": STARTED,
+                    "created_at": clock.real_now(),
+                }
+            ],
         )
         return None
     if row.input_hash != scope.input_hash:
@@ -172,47 +204,43 @@ def _claim(scope: Scope) -> Answer | Pending | _InProgress | None:
     return Pending(row.reference or "")
 
 
-def _where(scope: Scope) -> tuple[Any, ...]:
-    return (IdempotencyKey.actor == scope.actor, IdempotencyKey.key == scope.key)
+def _place(scope: Scope) -> dict[str, Any]:
+    return {"the_actor": scope.actor, "the_key": scope.key}
 
 
 def _record(scope: Scope, outcome: Answer | Pending) -> None:
     if isinstance(outcome, Answer):
         complete(scope, outcome)
         return
-    run(
-        update(IdempotencyKey)
-        .where(*_where(scope))
-        .values(reference=outcome.reference, leased_until=clock.real_now() + LEASE)
-    )
+    values = {"new_reference": outcome.reference, "new_lease": clock.real_now() + LEASE}
+    run(_REMEMBER, [_place(scope) | values])
 
 
 def complete(scope: Scope, answer: Answer) -> None:
     """Store the answer, in the transaction of the command's last step."""
-    run(
-        update(IdempotencyKey)
-        .where(*_where(scope))
-        .values(state=COMPLETED, status=answer.status, body=answer.body.decode(), leased_until=None)
-    )
+    values = {"new_status": answer.status, "new_body": answer.body.decode()}
+    run(_COMPLETE, [_place(scope) | values])
 
 
-def finish(scope: Scope, answer: Answer) -> Answer:
+def finish(scope: Scope, answer: Answer | Callable[[], Answer]) -> Answer:
     """Store the answer of a command whose last step was committed elsewhere, and return it.
 
-    Where two retries ran the last steps at once, both get the answer that was stored first.
+    A last step that is given instead runs in the same transaction. Where two retries ran the last
+    steps at once, both get the answer that was stored first.
     """
     with write_transaction():
         row = _find(scope)
         if row is not None and row.state == COMPLETED:
             return Answer(row.status or 200, (row.body or "").encode())
-        complete(scope, answer)
-    return answer
+        done = answer if isinstance(answer, Answer) else answer()
+        complete(scope, done)
+    return done
 
 
 def release(scope: Scope) -> None:
     """A later step failed for now: let the next retry resume at once. Opens its own transaction."""
     with write_transaction():
-        run(update(IdempotencyKey).where(*_where(scope)).values(leased_until=None))
+        run(_RELEASE, [_place(scope)])
 
 
 def purge(*, limit: int = 5000) -> int:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Index, String, Text, delete, func, insert, select, update
+from sqlalchemy import Index, String, Table, Text, delete, func, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel import clock
@@ -41,6 +41,9 @@ class OutboxRow(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
 
 
+_INSERT = insert(cast("Table", OutboxRow.__table__))
+
+
 def listen(event: str, task_name: str) -> None:
     """Wire a task to an event; ``app/events.py`` is the only caller."""
     if task_name not in TASKS:
@@ -67,7 +70,7 @@ def emit(event: str, **payload: Any) -> None:
         for name in _listeners.get(event, ())
     ]
     if rows:
-        run(insert(OutboxRow), rows)
+        run(_INSERT, rows)
 
 
 @dataclass(frozen=True)

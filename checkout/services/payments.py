@@ -70,12 +70,21 @@ class PaymentView:
 
 
 def open_intent(*, order_id: int) -> PaymentView | None:
+    """:func:`ask_intent` and :func:`keep_intent` in one, committed."""
+    intent = ask_intent(order_id=order_id)
+    if intent is not None:
+        with write_transaction():
+            keep_intent(order_id=order_id, intent=intent)
+    return intent
+
+
+def ask_intent(*, order_id: int) -> PaymentView | None:
     """Make (or find again) the intent of an order that waits for its card part; None otherwise.
 
-    The gateway's key is derived from the order, so a retry after a crash gets the same intent.
-    Raises :class:`GatewayDown`; the order stays for the retry or the sweep. Raises
-    :class:`CardPaymentRefused` where the gateway takes no such payment (too much, too little); the
-    order is closed then, since it could never be paid.
+    The gateway's key is derived from the order, so a retry after a crash gets the same intent;
+    the caller keeps it in its last step. Raises :class:`GatewayDown`; the order stays for the
+    retry or the sweep. Raises :class:`CardPaymentRefused` where the gateway takes no such payment
+    (too much, too little); the order is closed then, since it could never be paid.
     """
     row = run(FIND_PAYMENT, [{"the_order": order_id}]).one_or_none()
     db.session.rollback()
@@ -90,10 +99,13 @@ def open_intent(*, order_id: int) -> PaymentView | None:
             close_order(order=lock_order(order_id=order_id), actor=SYSTEM)
         raise
     faults.point("order_after_intent")
-    with write_transaction():
-        values = {"new_intent": intent.id, "new_secret": intent.client_secret}
-        run(KEEP_INTENT, [{"the_order": order_id} | values])
     return PaymentView(intent.id, intent.client_secret or "", row.amount_minor)
+
+
+def keep_intent(*, order_id: int, intent: PaymentView) -> None:
+    """Remember the order's intent; a second time changes nothing."""
+    values = {"new_intent": intent.intent_id, "new_secret": intent.client_secret}
+    run(KEEP_INTENT, [{"the_order": order_id} | values])
 
 
 def _create(order_public_id: str, amount_minor: int) -> Intent:
