@@ -23,6 +23,7 @@ import requests
 from app import migrate
 from app.demo import world
 from app.factory import create_app
+from checkout.services.payments import WEBHOOK_EVENTS
 from kernel.db import db
 from kernel.settings import Environment, GatewayKind, Settings
 from search.engines.choice import get_engine
@@ -106,6 +107,7 @@ class Supervisor:
                         "--port", str(port),
                         "--db", str(settings.gateway_db),
                         "--webhook-url", f"{self._origin}/api/v1/webhooks/gateway",
+                        *(f"--webhook-event={kind}" for kind in WEBHOOK_EVENTS),
                     ],
                 ),
             )  # fmt: skip

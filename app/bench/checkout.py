@@ -31,6 +31,7 @@ from app.bench.till import (
     build_till,
     check_out,
 )
+from checkout.services.payments import WEBHOOK_EVENTS
 from kernel.db import db
 from kernel.settings import get_settings
 
@@ -119,6 +120,7 @@ def _shop_processes(mall: Scratch, till: Till) -> Iterator[_Shop]:
     }
     hook = f"http://127.0.0.1:{web}/api/v1/webhooks/gateway"
     sandbox = ["checkout.gateways.sandbox.server", "--port", str(gateway), "--webhook-url", hook]
+    sandbox += [f"--webhook-event={kind}" for kind in WEBHOOK_EVENTS]
     log = folder / "log"
     with ExitStack() as stack:
         stack.enter_context(running(sandbox, environment, log, is_ready=listens(gateway)))

@@ -46,6 +46,9 @@ from kernel.ledger.services import move, post
 log = structlog.get_logger(__name__)
 
 _SUCCEEDED = "payment_intent.succeeded"
+_CANCELED = "payment_intent.canceled"
+# What the shop's endpoint subscribes to at the gateway; every other type would only be received.
+WEBHOOK_EVENTS = (_SUCCEEDED, _CANCELED, "refund.created", "refund.updated")
 # A payment that is processing keeps its goods; the gateway is asked again, up to a day (rule 9).
 _GIVE_UP = timedelta(hours=24)
 
@@ -252,7 +255,7 @@ def _apply_event(event: GatewayEvent) -> None:
         order = _order_of_intent(event.intent)
         if order is not None:
             _apply_success(order, event.intent)
-    elif event.type == "payment_intent.canceled" and event.intent is not None:
+    elif event.type == _CANCELED and event.intent is not None:
         order = _order_of_intent(event.intent)
         if order is not None:
             _payment_of(order, event.intent)

@@ -13,14 +13,16 @@ class GatewayConfig:
     """Settings of one gateway. ``webhook_secrets`` and ``webhook_url`` may change while it runs.
 
     ``public_url`` is the base under which browsers reach the pages (``https://host/gateway``);
-    without it the request's own host is used. ``fee_basis_points`` is what the gateway keeps of
-    each captured charge, in hundredths of a percent. Times are in seconds.
+    without it the request's own host is used. ``webhook_events`` are the types that are posted, as
+    an endpoint at Stripe subscribes to them (empty: all). ``fee_basis_points`` is what the
+    gateway keeps of each captured charge, in hundredths of a percent. Times are in seconds.
     """
 
     db_path: Path
     api_key: str
     webhook_secrets: tuple[str, ...] = ()
     webhook_url: str | None = None
+    webhook_events: tuple[str, ...] = ()
     public_url: str | None = None
     shop_name: str = "福满"
     settle_seconds: float = 2.0

@@ -141,6 +141,7 @@ def serve(
     api_key: str,
     secrets: Sequence[str],
     *,
+    webhook_events: Sequence[str] = (),
     public_url: str | None = None,
     host: str = HOST,
     faults: Sequence[str] = (),
@@ -156,6 +157,7 @@ def serve(
         api_key=api_key,
         webhook_secrets=tuple(secrets),
         webhook_url=webhook_url,
+        webhook_events=tuple(webhook_events),
         public_url=public_url,
         faults_allowed=faults_allowed,
     )
@@ -180,6 +182,9 @@ def _arguments(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--port", type=int, required=True, help="0: any free one")
     parser.add_argument("--db", type=Path, default=settings.gateway_db)
     parser.add_argument("--webhook-url", help="where signed events are posted; none: nowhere")
+    parser.add_argument(
+        "--webhook-event", action="append", default=[], help="a type to post; none: all types"
+    )
     parser.add_argument("--public-url", help="base URL of the pages as browsers reach them")
     parser.add_argument(
         "--fault",
@@ -214,6 +219,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.webhook_url,
         settings.gateway_api_key,
         settings.gateway_webhook_secrets,
+        webhook_events=arguments.webhook_event,
         public_url=arguments.public_url,
         host=arguments.host,
         faults=arguments.fault,

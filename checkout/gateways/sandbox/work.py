@@ -36,7 +36,7 @@ class Work:
     def emit(
         self, kind: str, subject: records.Record, previous: dict[str, Any] | None = None
     ) -> None:
-        """Write the event and, where a webhook is configured, its delivery."""
+        """Write the event and, where a webhook subscribes to its type, its delivery."""
         now = self.now()
         event = records.Event(
             id=public_id("evt"),
@@ -48,7 +48,7 @@ class Work:
             idempotency_key=self.idempotency_key,
         )
         add(self.connection, event)
-        if self.config.webhook_url:
+        if self.config.webhook_url and kind in (self.config.webhook_events or (kind,)):
             row = {"event_id": event.id, "state": "pending", "tries": 0}
             row |= {"first_at": now, "next_at": now}
             self.connection.execute(insert(records.DELIVERIES), row)
