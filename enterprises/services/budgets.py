@@ -117,13 +117,6 @@ def submit_grant(
     _check_shares(enterprise_id, amounts, expires_at)
     total = sum(amounts.values())
     _check_limit(enterprise_id, total)
-    reserved = changed_rows(
-        update(Budget)
-        .where(Budget.id == budget.id, Budget.open_minor >= total)
-        .values(open_minor=Budget.open_minor - total, reserved_minor=Budget.reserved_minor + total)
-    )
-    if reserved == 0:
-        raise BudgetExceeded
     grant = Grant(
         public_id=public_id("gra"),
         enterprise_id=enterprise_id,
@@ -146,8 +139,27 @@ def submit_grant(
             for m, a in sorted(amounts.items())
         ],
     )
+    _reserve(budget, total, key=grant.public_id)
+    record(
+        actor=actor.person_public_id,
+        action="grant_submitted",
+        subject=grant.public_id,
+        details={"people": len(amounts), "total_minor": total},
+    )
+    return grant.public_id
+
+
+def _reserve(budget: Budget, total: int, *, key: str) -> None:
+    """Put ``total`` fen of a budget aside. Raises :class:`BudgetExceeded`."""
+    reserved = changed_rows(
+        update(Budget)
+        .where(Budget.id == budget.id, Budget.open_minor >= total)
+        .values(open_minor=Budget.open_minor - total, reserved_minor=Budget.reserved_minor + total)
+    )
+    if reserved == 0:
+        raise BudgetExceeded
     post(
-        key=f"reserve:{grant.public_id}",
+        key=f"reserve:{key}",
         reason="reserve",
         entries=move(
             Asset.CREDIT,
@@ -156,13 +168,6 @@ def submit_grant(
             target=budget_reserved(budget.public_id),
         ),
     )
-    record(
-        actor=actor.person_public_id,
-        action="grant_submitted",
-        subject=grant.public_id,
-        details={"people": len(amounts), "total_minor": total},
-    )
-    return grant.public_id
 
 
 def _check_shares(enterprise_id: int, amounts: Mapping[int, int], expires_at: datetime) -> None:

@@ -1,5 +1,7 @@
 """Tables of the spine
 
+Generated from the models as one schema, which is why it is longer than 500 lines.
+
 Revision ID: 0001
 Revises: 
 """
