@@ -15,6 +15,7 @@ from kernel import outbox
 from kernel.db import db
 from kernel.settings import GatewayKind, get_settings
 from kernel.worker import WorkerRuns, alone
+from search.documents import count_listings
 from search.engines.choice import get_engine
 
 
@@ -44,9 +45,17 @@ def _search() -> dict[str, Any]:
         "engine": get_settings().search_url,
         "generation": view.generation,
         "documents": view.size,
-        "in_step": not waiting,
         "backlog": waiting,
     }
+
+
+def index_in_step(*, documents: int) -> dict[str, Any]:
+    """Whether the index holds the listings that the database has: it counts them all, so this is
+    for `mall doctor`, not for a check every few seconds."""
+    listings = count_listings()
+    waiting = outbox.backlog().get("index", {})
+    db.session.rollback()
+    return {"listings": listings, "in_step": listings == documents and not waiting}
 
 
 def _worker() -> dict[str, Any]:

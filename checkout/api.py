@@ -22,7 +22,7 @@ from checkout.services.views import find_order, list_orders, order_view, payment
 from checkout.states import BadOrderMove, OrderState
 from kernel import cursors, faults, idempotency
 from kernel.idempotency import Answer, Pending, Scope
-from kernel.web import answer_response, api_blueprint, command_scope, current_actor
+from kernel.web import answer_response, api_blueprint, command_scope, current_actor, run_command
 
 blueprint = api_blueprint("checkout", __name__)
 
@@ -195,16 +195,13 @@ def confirm_receipt(order_id: str) -> Response:
     """The goods have arrived."""
     actor = current_actor()
 
-    def work() -> Answer:
+    def work() -> Any:
         order = find_order(actor=actor, order_id=order_id)
         locked = orders.lock_order(order_id=order.id)
         orders.confirm_receipt(order=locked, actor=actor.person_public_id)
-        return Answer.json(200, _order(locked))
+        return _order(locked)
 
-    outcome = idempotency.begin(command_scope({}), work)
-    if isinstance(outcome, Pending):
-        raise idempotency.KeyInProgress(retry_after=1)
-    return answer_response(outcome)
+    return run_command({}, work)
 
 
 def _quantities(data: dict[str, Any]) -> dict[str, int]:

@@ -114,12 +114,6 @@ class Conflict(Problem):
     title = "状态已变化，请刷新后再试"
 
 
-class TooManyRequests(Problem):
-    code = "too_many_requests"
-    status = 429
-    title = "请求太频繁，请稍后再试"
-
-
 class ServiceUnavailable(Problem):
     code = "service_unavailable"
     status = 503

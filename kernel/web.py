@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from kernel import clock, idempotency
 from kernel.auth import services as auth
 from kernel.auth.policy import Actor, Policy, authorise
-from kernel.db import db, write_transaction
+from kernel.db import db
 from kernel.errors import (
     BodyTooLarge,
     Forbidden,
@@ -108,12 +108,6 @@ def run_command(payload: Any, work: Callable[[], Any], *, status: int = 200) -> 
 def answer_response(answer: idempotency.Answer) -> Response:
     """The stored bytes as they are, so that every retry gets an identical body."""
     return Response(answer.body, status=answer.status, mimetype="application/json")
-
-
-def in_transaction(work: Callable[[], Any]) -> Any:
-    """Run ``work`` in one write transaction and return what it returns."""
-    with write_transaction():
-        return work()
 
 
 def problem_response(problem: Problem) -> Response:

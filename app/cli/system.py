@@ -11,7 +11,7 @@ import click
 from app import migrate
 from app.cli import mall
 from app.cli.context import in_app, json_option, say_json, say_table
-from app.health import readiness
+from app.health import index_in_step, readiness
 from app.pages import openapi
 from kernel import clock, faults, schedule
 from kernel.db import write_transaction
@@ -45,6 +45,8 @@ def settings_command(as_json: bool) -> None:
 def doctor_command(as_json: bool) -> None:
     """Each part: version, reachable, latency, schema, index."""
     parts = readiness()
+    if "documents" in parts["search"]:
+        parts["search"] |= index_in_step(documents=parts["search"]["documents"])
     if as_json:
         say_json({"parts": parts})
     else:
@@ -113,8 +115,12 @@ def openapi_command() -> None:
 
 
 @mall.command("migrate")
+@click.option("--new", "revision", metavar="ID", help="Write a migration of what models changed.")
+@click.option("--message", default="change", help="What the new migration is about.")
 @in_app
-def migrate_command() -> None:
+def migrate_command(revision: str | None, message: str) -> None:
     """Bring the database to the newest schema."""
     migrate.upgrade()
+    if revision:
+        migrate.new_revision(message, revision)
     click.echo(f"schema {migrate.current_revision()}")

@@ -14,7 +14,7 @@ from flask import g
 from sqlalchemy import BindParameter, bindparam, insert, select
 
 from kernel.db import db, run
-from kernel.errors import NotFound, Problem
+from kernel.errors import Problem
 from kernel.ids import public_id
 from shop.models import Category, TaxRate
 
@@ -121,14 +121,6 @@ def category_tree() -> CategoryTree:
         g.shop_categories = CategoryTree(tuple(map(CategoryNode._make, rows)))
     tree: CategoryTree = g.shop_categories
     return tree
-
-
-def find_category(public: str) -> CategoryNode:
-    """Raises :class:`NotFound`."""
-    node = category_tree().by_public_id.get(public)
-    if node is None:
-        raise NotFound("没有这个类目")
-    return node
 
 
 def load_categories() -> int:

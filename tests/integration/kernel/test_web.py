@@ -17,14 +17,13 @@ from kernel.auth import services as auth
 from kernel.auth.models import Person
 from kernel.auth.policy import PUBLIC, Actor, Role, TenantKind
 from kernel.db import db, write_transaction
-from kernel.errors import Conflict, NotFound, NotSignedIn
+from kernel.errors import Conflict, NotSignedIn
 from kernel.web import (
     API,
     COOKIE,
     api_blueprint,
     command_scope,
     current_actor,
-    in_transaction,
     init_web,
     run_command,
 )
@@ -343,16 +342,3 @@ def test_a_command_of_many_steps_is_not_for_run_command(app: Flask, employee: Ac
         run_command({"a": 1}, _effect)
     context.pop()
     assert _tenants() == 0
-
-
-def test_in_transaction_commits_what_it_returns(app: Flask) -> None:
-    assert set(in_transaction(_effect)) == {"id"}
-    assert _tenants() == 1
-    with pytest.raises(NotFound):
-        in_transaction(_effect_and_fail)
-    assert _tenants() == 1
-
-
-def _effect_and_fail() -> None:
-    _effect()
-    raise NotFound

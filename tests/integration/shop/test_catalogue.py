@@ -32,7 +32,6 @@ from shop.services.categories import (
     NoTaxRate,
     Rate,
     category_tree,
-    find_category,
     load_categories,
     tax_rates,
 )
@@ -238,9 +237,7 @@ def test_a_category_that_is_missing_comes_back(north: MerchantView) -> None:
 def test_categories_are_found_by_their_names_and_ways(north: MerchantView) -> None:
     tree = category_tree()
     leaf = tree.by_key["bedding.quilt"]
-    assert find_category(leaf.public_id) == leaf
-    with pytest.raises(NotFound):
-        find_category("cat_none")
+    assert tree.by_public_id[leaf.public_id] is leaf
     assert [node.key for node in tree.path(leaf.id)] == ["bedding", "bedding.quilt"]
     assert tree.with_ancestors(leaf.id) == {leaf.id, leaf.parent_id}
     assert tree.by_id[leaf.id] is leaf
