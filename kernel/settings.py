@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     search_url: str = Field("embedded:", description="embedded: or http://host:port")
     redis_url: str = Field("", description="redis://…; empty: in process")
     broker_url: str = Field("", description="amqp://…; empty: the local worker")
+    namespace: str = Field(
+        "mall",
+        pattern=r"^[a-z][a-z0-9_]{0,39}$",
+        description="prefix of indexes, keys and queues, where several malls share servers",
+    )
     gateway: GatewayKind = Field(GatewayKind.SANDBOX, description="sandbox or stripe")
     gateway_url: str = Field("http://127.0.0.1:8001", description="the gateway's base URL")
     gateway_api_key: str = Field(DEMO_GATEWAY_KEY, description="the gateway's secret key")
@@ -67,7 +72,10 @@ class Settings(BaseSettings):
     seller_name: str = Field("福满福利商城有限公司", description="seller of record on invoices")
     seller_tax_number: str = Field("91330100MA2FUMAN0X", description="its tax number")
     seller_taxpayer: str = Field("general", description="general or small_scale")
-    web_threads: int = Field(8, ge=1, le=64, description="threads of the web process")
+    web_threads: int = Field(8, ge=1, le=64, description="threads of a web process")
+    web_processes: int = Field(
+        0, ge=0, le=64, description="web processes; 0: two with Redis, else one"
+    )
     objects_dir: Path = Field(
         _ROOT / "frontend/node_modules/@lobehub/fluent-emoji-3d/assets",
         description="3-D objects of the demo pictures",
