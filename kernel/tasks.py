@@ -19,6 +19,22 @@ celery = Celery("mall")
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# What one call of a merging task is given at most: it bounds memory and the time of a batch.
+MERGED_AT_MOST = 5_000
+
+
+class PartUnavailable(Exception):
+    """A part that a task needs is away (the search engine, say), so nothing can be done now.
+
+    Its rows wait ``retry_after`` seconds, the lane pauses, and no attempt is counted: an outage
+    of an hour must not bury the news of that hour.
+    """
+
+    def __init__(self, part: str, *, retry_after: float = 2.0) -> None:
+        super().__init__(part)
+        self.part = part
+        self.retry_after = min(max(retry_after, 0.5), 5.0)
+
 
 @dataclass(frozen=True)
 class Task:
