@@ -56,6 +56,22 @@ test: setup lint ## set-up, lint, all tests on the embedded parts, browser smoke
 	cd frontend && npm test --silent
 	scripts/run_tests
 
+.PHONY: stack
+stack: ## MariaDB, Elasticsearch, Redis, RabbitMQ, stripe-mock: private, healthy; prints the settings
+	@$(PYTHON) scripts/stack up
+
+.PHONY: stack-down
+stack-down: ## stop them; the data in var/stack stays
+	@$(PYTHON) scripts/stack down
+
+.PHONY: up-stack
+up-stack: setup ## the mall on the full stack
+	@settings="$$($(PYTHON) scripts/stack up)" && eval "$$settings" && exec $(BIN)/mall up
+
+.PHONY: test-stack
+test-stack: setup ## the tests of every part again, on the full stack, and those of the stack itself
+	@settings="$$($(PYTHON) scripts/stack up)" && eval "$$settings" && scripts/run_tests stack
+
 .PHONY: bench
 bench: setup ## every figure beside its raw floor, into var/bench.json
 	@mkdir -p var

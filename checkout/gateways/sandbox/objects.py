@@ -127,7 +127,7 @@ def charge_object(charge: records.Charge, method: records.PaymentMethod) -> Json
         "balance_transaction": charge.balance_transaction,
         "billing_details": {"address": None, "email": None, "name": None, "phone": None},
         "calculated_statement_descriptor": "FUMAN",
-        "captured": charge.captured,
+        "captured": bool(charge.captured),
         "created": charge.created,
         "currency": charge.currency,
         "customer": None,
