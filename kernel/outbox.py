@@ -2,24 +2,45 @@
 
 One row is one delivery to one task, so that each is retried and buried by itself. Ids commit out
 of order, so readers take unsent rows in id order and never keep an "up to here" mark.
+
+With a broker the relay marks a row ``sent`` before it publishes it; the row stays the truth.
+``due_at`` of a sent row is when it counts as lost, so a broker may be wiped and nothing is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Index, String, Table, Text, delete, func, insert, select, update
+from sqlalchemy import (
+    Index,
+    String,
+    Table,
+    Text,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel import clock
 from kernel.db import Base, BigId, Json, UtcDateTime, changed_rows, db, run
-from kernel.tasks import TASKS
+from kernel.tasks import LANES, TASKS
 
-PENDING, DONE, DEAD = "pending", "done", "dead"
+PENDING, SENT, DONE, DEAD = "pending", "sent", "done", "dead"
+_OPEN = (PENDING, SENT)
 MAX_ATTEMPTS = 10
+# How long a broker and its consumers may sit on a row before it is asked about.
+LOST_AFTER = timedelta(seconds=60)
 
 _listeners: dict[str, list[str]] = {}
 
@@ -83,17 +104,136 @@ class Delivery:
     attempts: int
 
 
+_COLUMNS = (OutboxRow.id, OutboxRow.task, OutboxRow.payload, OutboxRow.attempts)
+
+
 def take(*, lane: str, limit: int = 200) -> list[Delivery]:
-    """Due rows of one lane in id order."""
+    """Due rows of one lane in id order, for the one worker of the embedded parts.
+
+    Rows that a broker lost while there was one are due, too.
+    """
     rows = db.session.execute(
-        select(OutboxRow.id, OutboxRow.task, OutboxRow.payload, OutboxRow.attempts)
+        select(*_COLUMNS)
         .where(
             OutboxRow.lane == lane,
-            OutboxRow.state == PENDING,
+            OutboxRow.state.in_(_OPEN),
             OutboxRow.due_at <= clock.real_now(),
         )
         .order_by(OutboxRow.id)
         .limit(limit)
+    )
+    return [Delivery(*row) for row in rows]
+
+
+def lanes_with(state: str, *, lanes: Sequence[str]) -> set[str]:
+    """The lanes that have a due row in this state: one look-up, whatever the backlog is."""
+    due = union_all(
+        *(
+            select(literal(lane).label("lane")).where(
+                exists()
+                .where(
+                    OutboxRow.lane == lane,
+                    OutboxRow.state == state,
+                    OutboxRow.due_at <= clock.real_now(),
+                )
+                .correlate(None)
+            )
+            for lane in lanes
+        )
+    )
+    return set(db.session.scalars(due))
+
+
+def claim(*, lane: str, limit: int) -> list[Delivery]:
+    """Due rows of one lane in id order, marked as sent; inside a write transaction."""
+    rows = _lock_due(lane, PENDING, limit)
+    if rows:
+        _mark_sent(rows)
+    return rows
+
+
+def claim_lost(*, lane: str, limit: int) -> list[Delivery]:
+    """Rows that were sent and not heard of again, to be sent once more; one attempt is counted.
+
+    So a row that ends every process it meets is a dead letter at last. Inside a write transaction.
+    """
+    rows = _lock_due(lane, SENT, limit)
+    again = [replace(row, attempts=row.attempts + 1) for row in rows]
+    for row in again:
+        if row.attempts >= MAX_ATTEMPTS:
+            mark_failed(replace(row, attempts=row.attempts - 1), "sent, and never finished")
+    again = [row for row in again if row.attempts < MAX_ATTEMPTS]
+    if again:
+        _mark_sent(again, attempts=OutboxRow.attempts + 1)
+    return again
+
+
+def _lock_due(lane: str, state: str, limit: int) -> list[Delivery]:
+    rows = db.session.execute(
+        select(*_COLUMNS)
+        .where(
+            OutboxRow.lane == lane,
+            OutboxRow.state == state,
+            OutboxRow.due_at <= clock.real_now(),
+        )
+        .order_by(OutboxRow.id)
+        .limit(limit)
+        # SQLite has one writer, and ignores this.
+        .with_for_update(skip_locked=True)
+    )
+    return [Delivery(*row) for row in rows]
+
+
+def _mark_sent(rows: Sequence[Delivery], **more: Any) -> None:
+    run(
+        update(OutboxRow)
+        .where(OutboxRow.id.in_([row.id for row in rows]))
+        .values(state=SENT, due_at=clock.real_now() + LOST_AFTER, **more)
+    )
+
+
+def take_back(rows: Sequence[Delivery]) -> None:
+    """What was marked as sent and could not be published is pending again."""
+    _put_off(rows, timedelta(0))
+
+
+def mark_waiting(rows: Sequence[Delivery], *, seconds: float) -> None:
+    """Pending again in a while, no attempt counted: what they need is away."""
+    _put_off(rows, timedelta(seconds=seconds))
+
+
+def _put_off(rows: Sequence[Delivery], wait: timedelta) -> None:
+    run(
+        update(OutboxRow)
+        .where(OutboxRow.id.in_([row.id for row in rows]), OutboxRow.state.in_(_OPEN))
+        .values(state=PENDING, due_at=clock.real_now() + wait)
+    )
+
+
+def expect_lost(*, lane: str) -> int:
+    """The broker's queue is empty and new to us: what was sent there counts as lost at once."""
+    return changed_rows(
+        update(OutboxRow)
+        .where(OutboxRow.lane == lane, OutboxRow.state == SENT)
+        .values(due_at=clock.real_now())
+    )
+
+
+def unfinished(ids: Sequence[int]) -> list[Delivery]:
+    """Those of a message's rows that are still to be done, in id order.
+
+    A row that waits for its next try is left to the relay: a doubled message must not hurry it.
+    """
+    rows = db.session.execute(
+        select(*_COLUMNS)
+        .where(
+            OutboxRow.id.in_(ids),
+            or_(
+                OutboxRow.state == SENT,
+                and_(OutboxRow.state == PENDING, OutboxRow.due_at <= clock.real_now()),
+            ),
+        )
+        .order_by(OutboxRow.id)
     )
     return [Delivery(*row) for row in rows]
 
@@ -113,7 +253,7 @@ def mark_failed(row: Delivery, error: str) -> None:
     wait = timedelta(seconds=min(2 ** (attempts - 1), 300))
     run(
         update(OutboxRow)
-        .where(OutboxRow.id == row.id)
+        .where(OutboxRow.id == row.id, OutboxRow.state.in_(_OPEN))
         .values(
             state=state,
             attempts=attempts,
@@ -133,15 +273,50 @@ def replay(ids: Sequence[int]) -> int:
 
 
 def backlog() -> dict[str, dict[str, int]]:
-    """Rows by lane and state, done ones left out."""
+    """Rows by lane and state, done ones left out; those with the broker are pending, too."""
     found: dict[str, dict[str, int]] = {}
     for lane, state, count in db.session.execute(
         select(OutboxRow.lane, OutboxRow.state, func.count())
-        .where(OutboxRow.state.in_((PENDING, DEAD)))
+        .where(OutboxRow.lane.in_(LANES), OutboxRow.state.in_((*_OPEN, DEAD)))
         .group_by(OutboxRow.lane, OutboxRow.state)
     ):
-        found.setdefault(lane, {})[state] = count
+        by_state = found.setdefault(lane, {})
+        shown = PENDING if state == SENT else state
+        by_state[shown] = by_state.get(shown, 0) + count
     return found
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A row that was given up, for the person who looks into it."""
+
+    id: int
+    lane: str
+    event: str
+    task: str
+    payload: dict[str, Any]
+    attempts: int
+    created_at: datetime
+    last_error: str
+
+
+def dead_letters(*, limit: int = 100) -> list[DeadLetter]:
+    rows = db.session.execute(
+        select(
+            OutboxRow.id,
+            OutboxRow.lane,
+            OutboxRow.event,
+            OutboxRow.task,
+            OutboxRow.payload,
+            OutboxRow.attempts,
+            OutboxRow.created_at,
+            OutboxRow.last_error,
+        )
+        .where(OutboxRow.lane.in_(LANES), OutboxRow.state == DEAD)
+        .order_by(OutboxRow.id)
+        .limit(limit)
+    )
+    return [DeadLetter(*row) for row in rows]
 
 
 def purge(*, older_than: timedelta, limit: int = 5000) -> int:

@@ -9,17 +9,17 @@ from __future__ import annotations
 import fcntl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import structlog
 from flask import Flask
 
-from kernel import faults, outbox, schedule
-from kernel.db import db, write_transaction
-from kernel.tasks import LANES, TASKS, run_task
+from kernel import outbox, schedule
+from kernel.db import db
+from kernel.delivering import groups, run_group
+from kernel.tasks import LANES, PartUnavailable
 
 log = structlog.get_logger(__name__)
 _IDLE_SECONDS = 0.05
@@ -78,6 +78,8 @@ class Worker:
             with self._app.app_context():
                 try:
                     pause = 0 if drain_lane(lane, stop=self._stop) else pause
+                except PartUnavailable as away:
+                    pause = away.retry_after
                 except Exception:
                     # The queue itself failed, not a task: the lane must outlive that.
                     log.exception("lane_failed", lane=lane)
@@ -95,14 +97,17 @@ class Worker:
 
 
 def drain_lane(lane: str, *, stop: threading.Event | None = None) -> int:
-    """Run what is due in one lane now. Returns the number of rows done."""
+    """Run what is due in one lane now. Returns the number of rows done.
+
+    Raises :class:`PartUnavailable` where a task's part is away: the rest of the lane waits, too.
+    """
     done = 0
     rows = outbox.take(lane=lane)
     db.session.rollback()
-    for group in _groups(rows):
+    for group in groups(rows):
         if stop is not None and stop.is_set():
             break
-        done += _run_group(group)
+        done += run_group(group)
     return done
 
 
@@ -115,52 +120,3 @@ def drain_all(*, rounds: int = 50) -> int:
         if not done:
             break
     return total
-
-
-def _groups(rows: Sequence[outbox.Delivery]) -> list[list[outbox.Delivery]]:
-    """Neighbouring rows of one merging task together, all others alone.
-
-    A row that has failed goes alone from then on, so that it cannot bury its neighbours.
-    """
-    groups: list[list[outbox.Delivery]] = []
-    for row in rows:
-        known = TASKS.get(row.task)
-        last = groups[-1][0] if groups else None
-        if (
-            last is not None
-            and known is not None
-            and known.merges
-            and last.task == row.task
-            and last.attempts == row.attempts == 0
-        ):
-            groups[-1].append(row)
-        else:
-            groups.append([row])
-    return groups
-
-
-def _merged_payload(group: Sequence[outbox.Delivery]) -> dict[str, Any]:
-    payload = dict(group[0].payload)
-    known = TASKS.get(group[0].task)
-    if known and known.merges and len(group) > 1:
-        merged = {value: None for row in group for value in row.payload[known.merges]}
-        payload[known.merges] = list(merged)
-    return payload
-
-
-def _run_group(group: Sequence[outbox.Delivery]) -> int:
-    name = group[0].task
-    try:
-        run_task(name, _merged_payload(group))
-        faults.point("outbox_before_done")
-    except Exception as error:
-        db.session.rollback()
-        log.exception("task_failed", task=name, outbox_id=group[0].id)
-        with write_transaction():
-            for row in group:
-                outbox.mark_failed(row, f"{type(error).__name__}: {error}")
-        return 0
-    db.session.rollback()
-    with write_transaction():
-        outbox.mark_done([row.id for row in group])
-    return len(group)
