@@ -97,7 +97,7 @@ class MariaDb(Server):
                 _program("mariadbd"), "--no-defaults", f"--datadir={self.folder / 'data'}",
                 f"--socket={self._socket}", f"--port={self.port}", "--bind-address=127.0.0.1",
                 "--skip-name-resolve", "--character-set-server=utf8mb4",
-                "--collation-server=utf8mb4_bin", "--transaction-isolation=READ-COMMITTED",
+                "--collation-server=utf8mb4_nopad_bin", "--transaction-isolation=READ-COMMITTED",
                 f"--innodb-buffer-pool-size={buffer}", "--innodb-log-file-size=512M",
                 # Every commit reaches the disk, as on SQLite.
                 "--innodb-flush-log-at-trx-commit=1", "--innodb-flush-method=O_DIRECT",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from servers.kinds import KINDS
 from servers.place import Place
 from servers.versions import PARTS, PORT_BASE
@@ -44,7 +45,7 @@ def test_mariadb_starts_with_the_same_rules() -> None:
     source = (ROOT / "scripts" / "servers" / "kinds.py").read_text(encoding="utf-8")
     for flag in (
         "--character-set-server=utf8mb4",
-        "--collation-server=utf8mb4_bin",
+        "--collation-server=utf8mb4_nopad_bin",
         "--transaction-isolation=READ-COMMITTED",
         "--innodb-flush-log-at-trx-commit=1",
     ):
