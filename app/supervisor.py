@@ -6,7 +6,6 @@ power cut would, so that what a test sees afterwards is a restart.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import socket
@@ -25,14 +24,14 @@ from app.demo import world
 from app.factory import create_app
 from checkout.services.payments import WEBHOOK_EVENTS
 from kernel.db import db
+from kernel.faults import FAULT_EXIT
+from kernel.processes import die_with_parent
 from kernel.settings import Environment, GatewayKind, Settings
 from search.engines.choice import get_engine
 from search.rebuilding import rebuild_now
 
-FAULT_EXIT = 86
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 10.0
-_PR_SET_PDEATHSIG = 1
 
 
 def prepare(settings: Settings, say: Callable[[str], None]) -> None:
@@ -50,10 +49,6 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> None:
 
 def _rebuild() -> None:
     rebuild_now(get_engine())
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _free_port() -> int:
@@ -161,7 +156,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 # A session of its own keeps Ctrl-C for us: we stop them in order.
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
 
     def _wait_ready(self) -> bool:

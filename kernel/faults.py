@@ -7,6 +7,9 @@ from threading import Lock
 
 from kernel.settings import Environment, get_settings
 
+# What a process ends with at a point.
+FAULT_EXIT = 86
+
 # Every point there is; `mall faults` prints this table.
 POINTS: dict[str, str] = {
     "order_after_hold": "order, holds and key are committed; the gateway has not been asked",
@@ -39,4 +42,4 @@ def point(name: str) -> None:
         _hits[name] = _hits.get(name, 0) + 1
         reached = _hits[name] == int(count or 1)
     if reached:
-        os._exit(86)
+        os._exit(FAULT_EXIT)

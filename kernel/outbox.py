@@ -10,7 +10,7 @@ With a broker the relay marks a row ``sent`` before it publishes it; the row sta
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -144,31 +144,8 @@ def lanes_with(state: str, *, lanes: Sequence[str]) -> set[str]:
     return set(db.session.scalars(due))
 
 
-def claim(*, lane: str, limit: int) -> list[Delivery]:
-    """Due rows of one lane in id order, marked as sent; inside a write transaction."""
-    rows = _lock_due(lane, PENDING, limit)
-    if rows:
-        _mark_sent(rows)
-    return rows
-
-
-def claim_lost(*, lane: str, limit: int) -> list[Delivery]:
-    """Rows that were sent and not heard of again, to be sent once more; one attempt is counted.
-
-    So a row that ends every process it meets is a dead letter at last. Inside a write transaction.
-    """
-    rows = _lock_due(lane, SENT, limit)
-    again = [replace(row, attempts=row.attempts + 1) for row in rows]
-    for row in again:
-        if row.attempts >= MAX_ATTEMPTS:
-            mark_failed(replace(row, attempts=row.attempts - 1), "sent, and never finished")
-    again = [row for row in again if row.attempts < MAX_ATTEMPTS]
-    if again:
-        _mark_sent(again, attempts=OutboxRow.attempts + 1)
-    return again
-
-
-def _lock_due(lane: str, state: str, limit: int) -> list[Delivery]:
+def lock_due(*, lane: str, state: str, limit: int) -> list[Delivery]:
+    """Due rows of one lane in id order that nobody else has locked; inside a write transaction."""
     rows = db.session.execute(
         select(*_COLUMNS)
         .where(
@@ -184,12 +161,22 @@ def _lock_due(lane: str, state: str, limit: int) -> list[Delivery]:
     return [Delivery(*row) for row in rows]
 
 
-def _mark_sent(rows: Sequence[Delivery], **more: Any) -> None:
+def mark_sent(rows: Sequence[Delivery]) -> None:
+    """They are with the broker, or will be in an instant: whoever dies now loses nothing."""
     run(
         update(OutboxRow)
         .where(OutboxRow.id.in_([row.id for row in rows]))
-        .values(state=SENT, due_at=clock.real_now() + LOST_AFTER, **more)
+        .values(state=SENT, due_at=clock.real_now() + LOST_AFTER)
     )
+
+
+def mark_lost(rows: Sequence[Delivery]) -> None:
+    """Sent, and not heard of again: the next try, or a dead letter at last.
+
+    So a row that ends every process it meets does not go round for ever.
+    """
+    for row in rows:
+        mark_failed(row, "sent, and never finished")
 
 
 def take_back(rows: Sequence[Delivery]) -> None:

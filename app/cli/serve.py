@@ -1,11 +1,9 @@
-"""The processes of the embedded parts, and ``mall up`` that runs them together."""
+"""The processes of the mall, and ``mall up`` that runs them together."""
 
 from __future__ import annotations
 
 import gc
-import signal
 import sys
-from types import FrameType
 
 import click
 import waitress
@@ -14,10 +12,14 @@ from app.cli import mall
 from app.cli.context import json_option
 from app.factory import create_app
 from app.supervisor import Supervisor
+from kernel.celery_worker import run_celery_worker
+from kernel.processes import when_stopped
 from kernel.settings import get_settings
 from kernel.worker import Worker, WorkerRuns, alone
 
 _CONNECTIONS = 500
+# A worker that was killed leaves the folder to the next one once its processes are gone, too.
+_PATIENCE_SECONDS = 10.0
 
 
 @mall.command("web")
@@ -44,17 +46,14 @@ def web_command(port: int | None) -> None:
 
 @mall.command("worker")
 def worker_command() -> None:
-    """The worker: lanes of tasks and scheduled jobs."""
+    """The worker: lanes of tasks and scheduled jobs; with a broker relay and consumers."""
     settings = get_settings()
-    worker = Worker(create_app())
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        worker.stop()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
     try:
-        with alone(settings.data_dir, patience=2.0):
+        with alone(settings.data_dir, patience=_PATIENCE_SECONDS):
+            if settings.broker_url:
+                sys.exit(run_celery_worker(create_app))
+            worker = Worker(create_app())
+            when_stopped(worker.stop)
             worker.run()
     except WorkerRuns:
         click.echo("另一个 worker 正在使用这个数据目录", err=True)
