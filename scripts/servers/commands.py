@@ -35,8 +35,10 @@ def up(servers: Sequence[Server]) -> None:
         server.start()
     for server in waiting:
         processes.wait_for(server.place, server.name, server.healthy, seconds=server.start_seconds)
-        server.finish()
         say(f"{server.name} answers on 127.0.0.1:{server.port}")
+    for server in servers:
+        # Of those that ran already as well: an earlier start may have been cut short.
+        server.finish()
 
 
 def _runs(server: Server) -> bool:
