@@ -5,9 +5,11 @@ from __future__ import annotations
 from flask import Flask
 from flask_smorest import Api
 from sqlalchemy import inspect, select
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.demo.logins import DEMO_LOGINS
 from app.events import wire_events
+from app.limits import init_limits
 from app.logging import configure_logging
 from app.pages import init_pages
 from app.policy import POLICY
@@ -34,9 +36,15 @@ def create_app() -> Flask:
         OPENAPI_JSON_PATH="openapi.json",
         PROPAGATE_EXCEPTIONS=False,
     )
+    if settings.trusted_proxies:
+        believed = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # Flask's own way
+            app.wsgi_app, x_for=believed, x_proto=believed, x_host=believed
+        )
     init_db(app, settings)
     api = Api(app)
     init_web(app, POLICY)
+    init_limits(app)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     init_pages(app)

@@ -77,6 +77,12 @@ class Settings(BaseSettings):
     web_processes: int = Field(
         0, ge=0, le=64, description="web processes; 0: two with Redis, else one"
     )
+    trusted_proxies: int = Field(
+        0, ge=0, le=4, description="proxies in front whose X-Forwarded-* headers are believed"
+    )
+    sign_ins_per_minute: int = Field(3_000, ge=0, description="by address; 0: no limit")
+    searches_per_minute: int = Field(60_000, ge=0, description="by person; 0: no limit")
+    commands_per_minute: int = Field(60_000, ge=0, description="by person; 0: no limit")
     objects_dir: Path = Field(
         _ROOT / "frontend/node_modules/@lobehub/fluent-emoji-3d/assets",
         description="3-D objects of the demo pictures",

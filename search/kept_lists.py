@@ -10,7 +10,12 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
+
+import msgspec
+
+from kernel.redis_link import RedisAway, RedisLink, key, redis_link
 
 KEPT_SECONDS = 600.0
 _MAX_LISTS = 2_000
@@ -70,3 +75,58 @@ class ListsInProcess:
             if expires > now and len(self._lists) < _MAX_LISTS:
                 return
             self._lists.popitem(last=False)
+
+
+class _Packed(msgspec.Struct, frozen=True, array_like=True):
+    """8 bytes an id, in this machine's order: all processes of a mall run on one kind."""
+
+    product_ids: bytes
+    total: int
+    facets: dict[str, tuple[tuple[int, int], ...]]
+
+
+class ListsInRedis:
+    """Lists that every process finds; kept in this one while Redis is away."""
+
+    def __init__(self, link: RedisLink, instead: KeptLists) -> None:
+        self._link = link
+        self._instead = instead
+
+    def keep(self, kept: KeptList) -> str:
+        """See ``KeptLists``."""
+        name = secrets.token_urlsafe(12)
+        packed = msgspec.msgpack.encode(
+            _Packed(array("q", kept.product_ids).tobytes(), kept.total, dict(kept.facets))
+        )
+        try:
+            self._link.ask(lambda r: r.set(key("list", name), packed, ex=int(KEPT_SECONDS)))
+        except RedisAway:
+            return self._instead.keep(kept)
+        return name
+
+    def find(self, name: str) -> KeptList | None:
+        """See ``KeptLists``."""
+        try:
+            packed = self._link.ask(lambda r: r.get(key("list", name)))
+        except RedisAway:
+            packed = None
+        if not isinstance(packed, bytes):
+            return self._instead.find(name)
+        found = msgspec.msgpack.decode(packed, type=_Packed)
+        ids = array("q")
+        ids.frombytes(found.product_ids)
+        return KeptList(ids, found.total, found.facets)
+
+
+_in_process = ListsInProcess()
+
+
+def kept_lists() -> KeptLists:
+    """Where the settings keep lists: in Redis for several web processes, else in this one."""
+    link = redis_link()
+    return _in_process if link is None else _shared(link)
+
+
+@lru_cache(maxsize=4)
+def _shared(link: RedisLink) -> KeptLists:
+    return ListsInRedis(link, _in_process)

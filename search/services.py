@@ -29,7 +29,7 @@ from search.goods_filters import (
     visible_clause,
 )
 from search.highlighting import highlight
-from search.kept_lists import Counts, KeptList, KeptLists, ListsInProcess
+from search.kept_lists import Counts, KeptList, KeptLists, kept_lists
 from search.queries import TextPlan
 from search.tokens import QueryTokens, tokenise_query
 from search.weights import get_weights
@@ -159,11 +159,8 @@ class _Search:
         )
 
 
-_kept_lists = ListsInProcess()
-
-
 def search(
-    *, viewer: Viewer, request: SearchRequest, lists: KeptLists = _kept_lists
+    *, viewer: Viewer, request: SearchRequest, lists: KeptLists | None = None
 ) -> SearchResult:
     """Find goods that the viewer may see.
 
@@ -173,7 +170,7 @@ def search(
         CursorExpired: the relevance list that the cursor names is no longer kept.
     """
     started = time.perf_counter()
-    found = _resolve(viewer, request, lists)
+    found = _resolve(viewer, request, lists if lists is not None else kept_lists())
     cursor = decode_cursor(request.cursor, search=found.name) if request.cursor else None
     if cursor is not None and cursor.epoch != found.epoch:
         # The programme changed between two pages: what is visible, and counted, is another list.

@@ -9,7 +9,6 @@ from flask import Response, g, jsonify
 from kernel.auth import services
 from kernel.auth.policy import Actor
 from kernel.auth.schemas import LoginIn, MeOut, SwitchIn
-from kernel.db import write_transaction
 from kernel.settings import Environment, get_settings
 from kernel.web import COOKIE, api_blueprint, current_actor
 
@@ -68,8 +67,7 @@ def login(data: dict[str, str]) -> Response:
 @blueprint.response(204)
 def logout() -> Response:
     """End this session."""
-    with write_transaction():
-        services.sign_out(g.session_token)
+    services.sign_out(g.session_token)
     response = Response(status=204)
     response.delete_cookie(COOKIE)
     return response
@@ -87,10 +85,9 @@ def me() -> dict[str, Any]:
 @blueprint.response(200, MeOut)
 def switch(data: dict[str, str]) -> dict[str, Any]:
     """Act for another of one's memberships."""
-    with write_transaction():
-        services.switch_membership(
-            actor=current_actor(), token=g.session_token, membership_id=data["membership_id"]
-        )
+    services.switch_membership(
+        actor=current_actor(), token=g.session_token, membership_id=data["membership_id"]
+    )
     actor = services.find_actor(g.session_token)
     if actor is None:
         raise services.WrongCredentials

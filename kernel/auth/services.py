@@ -15,10 +15,11 @@ from argon2.exceptions import VerificationError
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from kernel import clock
+from kernel.auth import sessions
 from kernel.auth.models import LoginThrottle, Membership, Person, Tenant, UserSession
 from kernel.auth.policy import Actor, Role, TenantKind
 from kernel.crypto import blind_index, derived_key
-from kernel.db import db, run, write_transaction
+from kernel.db import changed_rows, db, run, write_transaction
 from kernel.errors import NotFound, Problem
 from kernel.ids import public_id
 from kernel.settings import get_settings
@@ -223,20 +224,25 @@ _ACTOR_OF_SESSION = (
 
 
 def find_actor(token: str) -> Actor | None:
-    """Whom a session's token stands for; None where it is unknown or over. One query."""
+    """Whom a session's token stands for; None where it is unknown or over. One query at most."""
     token_hash = _token_hash(token)
+    kept = sessions.find(token_hash)
+    if kept is not None:
+        return kept
     row = run(_ACTOR_OF_SESSION, [{"the_token": token_hash}]).one_or_none()
     if row is None or row.expires_at <= clock.real_now():
         return None
+    db.session.rollback()
     if clock.real_now() - row.last_seen_at > _SEEN_EVERY:
-        db.session.rollback()
         with write_transaction():
             db.session.execute(
                 update(UserSession)
                 .where(UserSession.token_hash == token_hash)
                 .values(last_seen_at=clock.real_now())
             )
-    return _actor(row)
+    actor = _actor(row)
+    sessions.keep(token_hash, actor, expires_at=row.expires_at.timestamp())
+    return actor
 
 
 def actor_of_login(login: str) -> Actor | None:
@@ -250,7 +256,24 @@ def actor_of_login(login: str) -> Actor | None:
 
 
 def sign_out(token: str) -> None:
-    db.session.execute(delete(UserSession).where(UserSession.token_hash == _token_hash(token)))
+    """End a session. Opens its own transaction."""
+    token_hash = _token_hash(token)
+    sessions.bar([token_hash])
+    with write_transaction():
+        db.session.execute(delete(UserSession).where(UserSession.token_hash == token_hash))
+
+
+def end_sessions(*, person_id: int) -> int:
+    """End all sessions of a person: a new password, or a membership that was changed.
+
+    Opens its own transactions; returns how many there were.
+    """
+    mine = UserSession.person_id == person_id
+    hashes = db.session.scalars(select(UserSession.token_hash).where(mine)).all()
+    db.session.rollback()
+    sessions.bar(hashes)
+    with write_transaction():
+        return changed_rows(delete(UserSession).where(mine))
 
 
 def list_memberships(*, person_id: int) -> list[MembershipView]:
@@ -274,7 +297,10 @@ def list_memberships(*, person_id: int) -> list[MembershipView]:
 
 
 def switch_membership(*, actor: Actor, token: str, membership_id: str) -> None:
-    """Let this session act for another of the person's memberships. Raises :class:`NotFound`."""
+    """Let this session act for another of the person's memberships. Opens its own transaction.
+
+    Raises :class:`NotFound`.
+    """
     found = db.session.scalar(
         select(Membership.id).where(
             Membership.public_id == membership_id, Membership.person_id == actor.person_id
@@ -282,11 +308,15 @@ def switch_membership(*, actor: Actor, token: str, membership_id: str) -> None:
     )
     if found is None:
         raise NotFound("没有这个身份")
-    db.session.execute(
-        update(UserSession)
-        .where(UserSession.token_hash == _token_hash(token))
-        .values(membership_id=found)
-    )
+    db.session.rollback()
+    token_hash = _token_hash(token)
+    sessions.bar([token_hash])
+    with write_transaction():
+        db.session.execute(
+            update(UserSession)
+            .where(UserSession.token_hash == token_hash)
+            .values(membership_id=found)
+        )
 
 
 def purge_sessions(*, limit: int = 5000) -> int:

@@ -167,8 +167,7 @@ def test_last_seen_is_written_once_a_minute_at_most(employee: Actor, real_time: 
 
 def test_signing_out_ends_this_session_only(employee: Actor) -> None:
     one, other = (sign_in(login=LOGIN, password=PASSWORD) for _ in range(2))
-    with write_transaction():
-        auth.sign_out(one)
+    auth.sign_out(one)
     assert auth.find_actor(one) is None
     assert auth.find_actor(other) == employee
 
@@ -198,10 +197,7 @@ def test_a_session_acts_for_one_membership_and_can_switch(employee: Actor) -> No
     token = sign_in(login=LOGIN, password=PASSWORD)
     other_session = sign_in(login=LOGIN, password=PASSWORD)
     assert auth.find_actor(token) == employee
-    with write_transaction():
-        auth.switch_membership(
-            actor=employee, token=token, membership_id=second.membership_public_id
-        )
+    auth.switch_membership(actor=employee, token=token, membership_id=second.membership_public_id)
     assert auth.find_actor(token) == second
     assert second.roles == {Role.HR}
     assert auth.find_actor(other_session) == employee
