@@ -1,36 +1,18 @@
-"""The bare SQLite driver with the product's own pragmas, and statements recorded to be replayed."""
+"""Statements recorded as the driver got them, to be sent again without our code."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection
 
 from app.bench.figures import Lap, timed_ms
-from kernel.db import prepare_sqlite
 
 _BEGIN, _COMMIT, _ROLLBACK = "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"
-
-
-@contextmanager
-def bare_connection(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection of the driver, set up as the product's write engine sets up its own."""
-    engine = create_engine(f"sqlite:///{path}")
-    prepare_sqlite(engine, begin="BEGIN IMMEDIATE", query_only=False)
-    pooled = engine.raw_connection()
-    try:
-        connection = pooled.driver_connection
-        assert isinstance(connection, sqlite3.Connection)
-        yield connection
-    finally:
-        pooled.close()
-        engine.dispose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +53,10 @@ def recording(engine: Engine) -> Iterator[Recorder]:
             recorder.sent.append(Sent(statement, parameters, many))
 
     def on_begin(_connection: Connection) -> None:
-        # The product may send it past the library, which then does not tell of it.
-        recorder.sent.append(Sent(_BEGIN, (), False))
+        # The product may send it past the library, which then does not tell of it; MariaDB
+        # begins by itself.
+        if engine.dialect.name == "sqlite":
+            recorder.sent.append(Sent(_BEGIN, (), False))
 
     def on_commit(_connection: Connection) -> None:
         recorder.sent.append(Sent(_COMMIT, (), False))
@@ -95,7 +79,7 @@ def recording(engine: Engine) -> Iterator[Recorder]:
             event.remove(engine, name, listener)
 
 
-def replay(connection: sqlite3.Connection, sent: Sequence[Sent]) -> int:
+def replay(connection: Any, sent: Sequence[Sent]) -> int:
     """Send the statements one by one and read what they answer. Returns the transactions."""
     transactions = 0
     with closing(connection.cursor()) as cursor:
@@ -109,7 +93,7 @@ def replay(connection: sqlite3.Connection, sent: Sequence[Sent]) -> int:
     return transactions
 
 
-def bare_lap(recorder: Recorder, connection: sqlite3.Connection, count: int) -> Lap:
+def bare_lap(recorder: Recorder, connection: Any, count: int) -> Lap:
     """Send what was recorded since the last time, which was ``count`` operations of ours."""
     sent = recorder.take()
     return Lap(count, timed_ms(lambda: replay(connection, sent)) / 1_000)

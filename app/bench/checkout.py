@@ -7,19 +7,18 @@ as it was before: the same rows, keys and file settings.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import cycle
-from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine, text
 
-from app.bench.bare import bare_connection, bare_lap, recording
-from app.bench.figures import EMBEDDED, Figure, Lap, Say, lap, median_rate, operations, rounds
+from app.bench.bare import bare_lap, recording
+from app.bench.figures import Figure, Lap, Say, lap, median_rate, operations, rounds
+from app.bench.parts import Parts, bare_connection
 from app.bench.processes import BenchFailed, Client, free_port, listens, running
 from app.bench.scratch import Scratch, scratch_mall
 from app.bench.till import (
@@ -43,9 +42,9 @@ _HOT_THREADS = 4
 _PAID_SECONDS = 60.0
 
 
-def measure_checkout(*, seconds: float, say: Say) -> list[Figure]:
+def measure_checkout(parts: Parts, *, seconds: float, say: Say) -> list[Figure]:
     """``checkout_service_rate``, ``checkout_http_rate`` and ``hot_account_rate``."""
-    with scratch_mall() as mall:
+    with scratch_mall(parts) as mall:
         with mall.app.app_context():
             say(f"checkout: {_COMPANIES} companies with {_CLIENTS} buyers each")
             till = build_till(companies=_COMPANIES, buyers=_CLIENTS)
@@ -64,7 +63,8 @@ def _rates(mall: Scratch, till: Till, seconds: float, say: Say) -> list[Figure]:
     with (
         _shop_processes(mall, till) as shop,
         recording(_write_engine(mall)) as recorder,
-        bare_connection(mall.copy_database("bare.db")) as bare,
+        mall.copy_database("bare") as copy,
+        bare_connection(copy) as bare,
     ):
         _http_lap(shop, till, _HTTP_SECONDS)  # warm
         for _ in range(rounds(seconds, of=_HTTP_SECONDS)):
@@ -75,7 +75,7 @@ def _rates(mall: Scratch, till: Till, seconds: float, say: Say) -> list[Figure]:
     bare_rate = median_rate(floor)
     return [
         Figure(
-            f"checkout_{name}_rate{EMBEDDED}",
+            f"checkout_{name}_rate{mall.parts.suffix}",
             median_rate(laps),
             bare_rate,
             "orders/s",
@@ -102,9 +102,9 @@ def _write_engine(mall: Scratch) -> Engine:
 
 @dataclass(frozen=True)
 class _Shop:
-    """A web process and the sandbox gateway on a copy of the data, with signed-in clients."""
+    """Web and sandbox gateway on a copy of the data, with signed-in clients."""
 
-    database: Path
+    database: Engine
     clients: list[tuple[Client, Client, Buyer]]
 
 
@@ -112,17 +112,20 @@ class _Shop:
 def _shop_processes(mall: Scratch, till: Till) -> Iterator[_Shop]:
     folder = mall.folder / "http"
     folder.mkdir()
-    database = mall.copy_database("http/mall.db")
     web, gateway = free_port(), free_port()
-    environment = mall.environment | {
-        "MALL_DATA_DIR": str(folder),
-        "MALL_GATEWAY_URL": f"http://127.0.0.1:{gateway}",
-    }
     hook = f"http://127.0.0.1:{web}/api/v1/webhooks/gateway"
     sandbox = ["checkout.gateways.sandbox.server", "--port", str(gateway), "--webhook-url", hook]
     sandbox += [f"--webhook-event={kind}" for kind in WEBHOOK_EVENTS]
     log = folder / "log"
     with ExitStack() as stack:
+        copy = stack.enter_context(mall.copy_database("http"))
+        database = create_engine(copy)
+        stack.callback(database.dispose)
+        environment = mall.environment | {
+            "MALL_DATA_DIR": str(folder),
+            "MALL_DATABASE_URL": copy,
+            "MALL_GATEWAY_URL": f"http://127.0.0.1:{gateway}",
+        }
         stack.enter_context(running(sandbox, environment, log, is_ready=listens(gateway)))
         server = ["app.cli", "web", "--port", str(web)]
         stack.enter_context(running(server, environment, log, is_ready=listens(web)))
@@ -182,9 +185,9 @@ def _check_out_by_http(person: Client, card: Client, buyer: Buyer, till: Till) -
 
 
 def _paid(shop: _Shop) -> int:
-    with closing(sqlite3.connect(f"file:{shop.database}?mode=ro", uri=True)) as connection:
-        row = connection.execute("SELECT count(*) FROM orders WHERE state = 'paid'").fetchone()
-    return int(row[0])
+    with shop.database.connect() as connection:
+        counted = connection.scalar(text("SELECT count(*) FROM orders WHERE state = 'paid'"))
+    return int(counted or 0)
 
 
 # --- hot accounts ---------------------------------------------------------------------------
@@ -202,7 +205,7 @@ def _hot_accounts(mall: Scratch, till: Till, seconds: float, say: Say) -> Figure
             if number:  # the first is for warmth
                 laps[name].append(found)
     return Figure(
-        f"hot_account_rate{EMBEDDED}",
+        f"hot_account_rate{mall.parts.suffix}",
         median_rate(laps["hot"]),
         median_rate(laps["spread"]),
         "orders/s",

@@ -12,14 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from app.factory import create_app
+from app.health import readiness
+from kernel.settings import Settings
+
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = ("tantivy", "SQLAlchemy", "Flask", "waitress")
 
 
-def describe() -> dict[str, Any]:
+def describe(settings: Settings) -> dict[str, Any]:
     """Machine, versions, commit and date; memory in bytes, load of the last minute."""
     return {
-        "parts": "embedded",
+        "parts": "embedded" if settings.is_sqlite else "stack and embedded",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "cores": len(os.sched_getaffinity(0)),
@@ -29,8 +33,18 @@ def describe() -> dict[str, Any]:
         "scratch_file_system": _file_system(Path(tempfile.gettempdir()).resolve()),
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
+        **_servers(settings),
         **{name.lower(): importlib.metadata.version(name) for name in _PACKAGES},
     }
+
+
+def _servers(settings: Settings) -> dict[str, str]:
+    """Versions of the servers that the settings name, as `mall doctor` knows them."""
+    if settings.is_sqlite:
+        return {}
+    with create_app().app_context():
+        parts = readiness()
+    return {name: str(part["version"]) for name, part in parts.items() if part.get("version")}
 
 
 def _commit() -> str:

@@ -8,9 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# Which parts the figures ran on; the names of figures end so.
-EMBEDDED = "_embedded"
-
 # A disk that others use is quick in one second and slow in the next: what is compared must
 # alternate faster than that.
 LAP_SECONDS = 0.25

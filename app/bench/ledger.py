@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from itertools import count
 
-from app.bench.bare import bare_connection, bare_lap, recording
+from app.bench.bare import bare_lap, recording
 from app.bench.figures import (
-    EMBEDDED,
     Figure,
     Lap,
     Say,
@@ -15,6 +14,7 @@ from app.bench.figures import (
     operations,
     rounds,
 )
+from app.bench.parts import Parts, bare_connection
 from app.bench.scratch import Scratch, scratch_mall
 from kernel.db import db, write_transaction
 from kernel.ledger.chart import (
@@ -29,9 +29,9 @@ from kernel.ledger.services import Entry, post
 _ACCOUNTS = 50
 
 
-def measure_ledger(*, seconds: float, say: Say) -> list[Figure]:
+def measure_ledger(parts: Parts, *, seconds: float, say: Say) -> list[Figure]:
     """``posting_rate``: transactions of four postings, each committed."""
-    with scratch_mall() as mall, mall.app.app_context():
+    with scratch_mall(parts) as mall, mall.app.app_context():
         say("ledger: postings, and bare inserts of the same rows")
         return [_posting_rate(mall, seconds)]
 
@@ -63,13 +63,16 @@ def _posting_rate(mall: Scratch, seconds: float) -> Figure:
     lap(post_one)  # warm
     ours: list[Lap] = []
     floor: list[Lap] = []
-    copy = mall.copy_database("bare.db")
-    with recording(db.engines[None]) as recorder, bare_connection(copy) as bare:
+    with (
+        mall.copy_database("bare") as copy,
+        recording(db.engines[None]) as recorder,
+        bare_connection(copy) as bare,
+    ):
         for _ in range(rounds(seconds)):
             ours.append(lap(post_one))
             floor.append(bare_lap(recorder, bare, ours[-1].count))
     return Figure(
-        f"posting_rate{EMBEDDED}",
+        f"posting_rate{mall.parts.suffix}",
         median_rate(ours),
         median_rate(floor),
         "transactions/s",

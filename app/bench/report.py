@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.bench.catalogue import Catalogue, import_figures, imported_catalogue, memory_figure
+from app.bench.catalogue import (
+    Catalogue,
+    import_figures,
+    imported_catalogue,
+    make_feed,
+    memory_figure,
+)
 from app.bench.checkout import measure_checkout
+from app.bench.engines import BareEngine
 from app.bench.environment import describe
 from app.bench.figures import Figure, Say
 from app.bench.ledger import measure_ledger
+from app.bench.parts import Parts, chosen_parts
 from app.bench.searching import (
     freshness_figures,
     pick_queries,
     rebuild_figures,
     search_figures,
 )
+from kernel.settings import get_settings
 
 ALL = "all"
 HEADS = ("figure", "ours", "floor", "ratio", "unit", "n")
@@ -26,55 +37,108 @@ _NUMBERS = {1, 2, 3, 5}
 
 @dataclass(frozen=True)
 class Options:
-    """``seconds`` is how long each side of a comparison is measured; ``rows`` of a feed."""
+    """``seconds`` is how long each side of a comparison is measured; ``rows`` of a feed.
+
+    ``parts`` is the name of the only parts to measure on; None: all that there are.
+    """
 
     rows: int
     seconds: float
     titles: Path | None = None
     queries: Path | None = None
+    parts: str | None = None
 
 
-def _searching(catalogue: Catalogue, options: Options, say: Say) -> list[Figure]:
-    queries = pick_queries(catalogue, options.queries)
-    return search_figures(catalogue, queries, seconds=options.seconds, say=say)
+@dataclass(frozen=True)
+class _Run:
+    """One catalogue under measure; ``reference`` is the engine whose bare query is the floor."""
 
+    catalogue: Catalogue
+    options: Options
+    reference: BareEngine | None
+    say: Say
 
-def _rebuilding(catalogue: Catalogue, options: Options, say: Say) -> list[Figure]:
-    queries = pick_queries(catalogue, options.queries)
-    return rebuild_figures(catalogue, queries, seconds=options.seconds, say=say)
+    def searching(self) -> list[Figure]:
+        return search_figures(
+            self.catalogue,
+            pick_queries(self.options.queries),
+            reference=self.reference,
+            seconds=self.options.seconds,
+            say=self.say,
+        )
+
+    def rebuilding(self) -> list[Figure]:
+        queries = pick_queries(self.options.queries)
+        return rebuild_figures(self.catalogue, queries, seconds=self.options.seconds, say=self.say)
+
+    def freshness(self) -> list[Figure]:
+        return freshness_figures(self.catalogue, seconds=self.options.seconds, say=self.say)
+
+    def importing(self) -> list[Figure]:
+        return import_figures(self.catalogue, say=self.say)
+
+    def memory(self) -> list[Figure]:
+        return [memory_figure(self.catalogue)]
 
 
 # Groups that need a catalogue share one import, in this order.
-_ON_A_CATALOGUE: Mapping[str, Callable[[Catalogue, Options, Say], list[Figure]]] = {
-    "import": lambda catalogue, _options, say: import_figures(catalogue, say=say),
-    "memory": lambda catalogue, _options, _say: [memory_figure(catalogue)],
-    "search": _searching,
-    "freshness": lambda catalogue, options, say: freshness_figures(
-        catalogue, seconds=options.seconds, say=say
-    ),
-    "rebuild": _rebuilding,
+_ON_A_CATALOGUE: Mapping[str, Callable[[_Run], list[Figure]]] = {
+    "import": _Run.importing,
+    "memory": _Run.memory,
+    "search": _Run.searching,
+    "freshness": _Run.freshness,
+    "rebuild": _Run.rebuilding,
 }
-_ALONE: Mapping[str, Callable[[Options, Say], list[Figure]]] = {
-    "ledger": lambda options, say: measure_ledger(seconds=options.seconds, say=say),
-    "checkout": lambda options, say: measure_checkout(seconds=options.seconds, say=say),
+_ALONE: Mapping[str, Callable[[Parts, Options, Say], list[Figure]]] = {
+    "ledger": lambda parts, options, say: measure_ledger(parts, seconds=options.seconds, say=say),
+    "checkout": lambda parts, options, say: measure_checkout(
+        parts, seconds=options.seconds, say=say
+    ),
 }
 GROUPS = (ALL, *_ALONE, *_ON_A_CATALOGUE)
 
 
 def measure(group: str, options: Options, *, say: Say) -> dict[str, Any]:
-    """Measure one group, or all; returns the environment and the figures."""
-    environment = describe() | {"rows": options.rows, "seconds": options.seconds}
+    """Measure one group, or all; returns the environment and the figures.
+
+    Where the settings name servers, everything is measured on these and then on the embedded
+    parts, so that both stand in one run.
+    """
+    settings = get_settings()
+    chosen = [one for one in chosen_parts(settings) if options.parts in {None, one.suffix[1:]}]
+    environment = describe(settings) | {"rows": options.rows, "seconds": options.seconds}
     figures: list[Figure] = []
     for name, alone in _ALONE.items():
         if group in {ALL, name}:
-            figures += alone(options, say)
+            for parts in chosen:
+                figures += alone(parts, options, say)
     # What an import takes of memory is among its figures already.
     wanted = [n for n in _ON_A_CATALOGUE if group == n or (group == ALL and n != "memory")]
     if wanted:
-        with imported_catalogue(rows=options.rows, titles=options.titles, say=say) as catalogue:
-            for name in wanted:
-                figures += _ON_A_CATALOGUE[name](catalogue, options, say)
+        figures += _on_catalogues(wanted, chosen, options, say)
     return {"environment": environment, "figures": [figure.to_json() for figure in figures]}
+
+
+def _on_catalogues(
+    wanted: Iterable[str], chosen: Iterable[Parts], options: Options, say: Say
+) -> list[Figure]:
+    """The same feed on each of the parts; the first one's bare engine is the floor of both."""
+    figures: list[Figure] = []
+    reference: BareEngine | None = None
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fuman-feed-")))
+        say(f"catalogue: a feed of {options.rows:,} rows")
+        feed = make_feed(folder, options.rows, options.titles)
+        for parts in chosen:
+            catalogue = stack.enter_context(
+                imported_catalogue(parts, feed=feed, rows=options.rows, say=say)
+            )
+            run = _Run(catalogue, options, reference, say)
+            for name in wanted:
+                figures += _ON_A_CATALOGUE[name](run)
+            catalogue.stop_worker()
+            reference = reference or catalogue.bare
+    return figures
 
 
 def table(figures: Iterable[Mapping[str, Any]]) -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask
 
 from app import migrate
+from app.bench.parts import Parts
 from app.factory import create_app
 from kernel.db import db
 from kernel.settings import get_settings
@@ -23,47 +23,50 @@ _PREFIX = "MALL_"
 
 @dataclass(frozen=True)
 class Scratch:
-    """The application on a scratch folder; ``environment`` starts processes on the same one."""
+    """The application on ``parts``; ``environment`` starts processes on the same ones."""
 
     app: Flask
+    parts: Parts
     folder: Path
     environment: dict[str, str]
 
     @property
-    def database(self) -> Path:
-        return self.folder / "mall.db"
+    def database_url(self) -> str:
+        return self.environment["MALL_DATABASE_URL"]
 
-    def copy_database(self, name: str) -> Path:
-        """The database as it is now, as one more file beside it."""
-        target = self.folder / name
-        with (
-            closing(sqlite3.connect(self.database)) as source,
-            closing(sqlite3.connect(target)) as copy,
-        ):
-            source.backup(copy)
-        return target
+    @contextmanager
+    def copy_database(self, name: str) -> Iterator[str]:
+        """The database as it is now, as one more beside it for the length of the block."""
+        copy = self.parts.copy_database(self.database_url, name)
+        try:
+            yield copy
+        finally:
+            self.parts.drop_database(copy)
 
 
 @contextmanager
-def scratch_mall(**settings: str) -> Iterator[Scratch]:
-    """A migrated, empty mall in a temporary folder, gone afterwards.
+def scratch_mall(parts: Parts) -> Iterator[Scratch]:
+    """A migrated, empty mall of its own, gone afterwards.
 
-    No ``MALL_`` setting of the caller reaches it; ``settings`` are its own, without the prefix.
+    No ``MALL_`` setting of the caller reaches it, but the addresses of the servers.
     """
     before = {name: text for name, text in os.environ.items() if name.startswith(_PREFIX)}
     folder = Path(tempfile.mkdtemp(prefix="fuman-bench-"))
-    own = {"env": "test", "data_dir": str(folder)} | settings
+    own = {"env": "test", "data_dir": str(folder)} | parts.settings(folder)
     wanted = {f"{_PREFIX}{name.upper()}": text for name, text in own.items()}
     _replace_settings(wanted)
     try:
         app = create_app()
         with app.app_context():
             migrate.upgrade()
-        yield Scratch(app, folder, dict(os.environ))
+        yield Scratch(app, parts, folder, dict(os.environ))
         with app.app_context():
             for engine in db.engines.values():
                 engine.dispose()
     finally:
+        # Others may have been set meanwhile, by a mall inside this one.
+        _replace_settings(wanted)
+        parts.clean_up(get_settings())
         _replace_settings(before)
         shutil.rmtree(folder, ignore_errors=True)
 

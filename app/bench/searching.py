@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from functools import partial
+from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
-import tantivy
+from sqlalchemy import text as sql
 
 from app.bench.catalogue import Catalogue, bare_index_seconds, read_documents
-from app.bench.figures import EMBEDDED, Figure, Say, percentile, timed_ms
+from app.bench.engines import BareEngine
+from app.bench.figures import Figure, Say, percentile, timed_ms
 from app.bench.processes import BenchFailed, Client, free_port, listens, run_mall, running
 from app.bench.till import PASSPHRASE
-from kernel.db import write_transaction
+from kernel.db import db, read_only, write_transaction
 from search import benchmarks
-from search.engines.base import ListingDocument, NumberField
 from search.engines.choice import get_engine
-from search.engines.embedded import EmbeddedEngine, EmbeddedView
-from search.engines.tantivy_schema import listing_document, open_index
 from search.rebuilding import rebuild_now
 from shop.services.catalogue import set_price
 
@@ -38,15 +34,15 @@ _BARE_CHANGES = 100
 Samples = dict[str, list[float]]
 
 
-def pick_queries(catalogue: Catalogue, path: Path | None) -> list[str]:
+def pick_queries(path: Path | None) -> list[str]:
     """Lines of a file of real queries; without one, short pieces of the catalogue's titles."""
     chance = random.Random(_SEED)  # noqa: S311 -- sampling, nothing secret
     if path is not None:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
         found = [line for line in lines if line]
         return chance.sample(found, min(_QUERIES, len(found)))
-    with closing(sqlite3.connect(catalogue.mall.database)) as connection:
-        titles = [row[0] for row in connection.execute("SELECT title FROM product ORDER BY id")]
+    with read_only():
+        titles = db.session.scalars(sql("SELECT title FROM product ORDER BY id")).all()
     queries = []
     for title in chance.choices(titles, k=_QUERIES):
         start = chance.randrange(max(len(title) - 2, 1))
@@ -55,10 +51,19 @@ def pick_queries(catalogue: Catalogue, path: Path | None) -> list[str]:
 
 
 def search_figures(
-    catalogue: Catalogue, queries: Sequence[str], *, seconds: float, say: Say
+    catalogue: Catalogue,
+    queries: Sequence[str],
+    *,
+    reference: BareEngine | None,
+    seconds: float,
+    say: Say,
 ) -> list[Figure]:
-    """``search_engine``, ``search_service`` and ``search_http``, p50 and p99, in turn."""
-    say("search: bare engine, adapter, service, HTTP, query by query")
+    """``search_engine``, ``search_service`` and ``search_http``, p50 and p99, in turn.
+
+    ``reference``: the engine whose bare query is the floor; None for the catalogue's own.
+    """
+    suffix = catalogue.suffix
+    say(f"search{suffix}: bare engine, adapter, service, HTTP, query by query")
     port = free_port()
     with running(
         ["app.cli", "web", "--port", str(port)],
@@ -68,20 +73,20 @@ def search_figures(
     ):
         client = Client(port)
         client.sign_in(catalogue.till.companies[0][0].actor.login, PASSPHRASE)
-        view = _view()
+        ways = _Ways(catalogue.bare, reference or catalogue.bare, client)
         samples: Samples = {"floor": [], "engine": [], "service": [], "http": []}
         for text in islice(queries, _WARM):
-            _search_all_ways(view, client, text)
+            ways.measure(text, first=0)
         deadline = time.perf_counter() + seconds * 4
         for number, text in enumerate(cycle(queries)):
             if number >= _LEAST_QUERIES and time.perf_counter() > deadline:
                 break
-            for name, passed in _search_all_ways(view, client, text, first=number).items():
+            for name, passed in ways.measure(text, first=number).items():
                 samples[name].append(passed)
         client.close()
     return [
         Figure(
-            f"search_{name}_{label}{EMBEDDED}",
+            f"search_{name}_{label}{suffix}",
             percentile(samples[name], share),
             percentile(samples["floor"], share),
             "ms",
@@ -92,25 +97,24 @@ def search_figures(
     ]
 
 
-def _view() -> EmbeddedView:
-    engine = get_engine()
-    if not isinstance(engine, EmbeddedEngine):
-        raise BenchFailed("this measures the embedded engine")
-    return engine.view()
+@dataclass(frozen=True)
+class _Ways:
+    """The ways to search for one text."""
 
+    bare: BareEngine
+    reference: BareEngine
+    client: Client
 
-def _search_all_ways(
-    view: EmbeddedView, client: Client, text: str, *, first: int = 0
-) -> dict[str, float]:
-    """Milliseconds of each; they take turns at being first, which finds less in the caches."""
-    ways: list[tuple[str, Callable[[], object]]] = [
-        ("floor", benchmarks.floor_call(view, text)),
-        ("engine", benchmarks.engine_call(view, text)),
-        ("service", benchmarks.service_call(text)),
-        ("http", lambda: client.get("/api/v1/search", q=text[:100])),
-    ]
-    start = first % len(ways)
-    return {name: timed_ms(way) for name, way in (*ways[start:], *ways[:start])}
+    def measure(self, text: str, *, first: int) -> dict[str, float]:
+        """Milliseconds of each; they take turns at being first, which finds less in the caches."""
+        ways: list[tuple[str, Callable[[], object]]] = [
+            ("floor", self.reference.floor_call(text)),
+            ("engine", self.bare.engine_call(text)),
+            ("service", benchmarks.service_call(text)),
+            ("http", lambda: self.client.get("/api/v1/search", q=text[:100])),
+        ]
+        start = first % len(ways)
+        return {name: timed_ms(way) for name, way in (*ways[start:], *ways[:start])}
 
 
 # --- rebuild --------------------------------------------------------------------------------
@@ -120,11 +124,12 @@ def rebuild_figures(
     catalogue: Catalogue, queries: Sequence[str], *, seconds: float, say: Say
 ) -> list[Figure]:
     """``rebuild_rate`` alone, and ``search_in_rebuild_p99`` beside the idle one."""
-    say("rebuild: alone, and the same documents from memory into a bare index")
+    suffix = catalogue.suffix
+    say(f"rebuild{suffix}: alone, and the same documents from memory into a bare index")
     catalogue.stop_worker()
     rebuilt = rebuild_now(get_engine(), anew=True)
-    floor = bare_index_seconds(read_documents(catalogue), catalogue.mall.folder / "bare-rebuild")
-    say("rebuild: searches beside it")
+    floor = bare_index_seconds(catalogue, read_documents())
+    say(f"rebuild{suffix}: searches beside it")
     idle = _service_samples(queries, until=_for(seconds * 2))
     ended = threading.Event()
 
@@ -140,14 +145,14 @@ def rebuild_figures(
     beside.join()
     return [
         Figure(
-            f"rebuild_rate{EMBEDDED}",
+            f"rebuild_rate{suffix}",
             rebuilt.products / rebuilt.seconds,
             rebuilt.products / floor,
             "products/s",
             rebuilt.products,
         ),
         Figure(
-            f"search_in_rebuild_p99{EMBEDDED}",
+            f"search_in_rebuild_p99{suffix}",
             percentile(busy, 0.99),
             percentile(idle, 0.99),
             "ms",
@@ -175,13 +180,16 @@ def _service_samples(queries: Sequence[str], *, until: Callable[[], bool]) -> li
 
 def freshness_figures(catalogue: Catalogue, *, seconds: float, say: Say) -> list[Figure]:
     """From commit to searchable, at 50 price changes a second, with the worker indexing."""
-    say(f"freshness: {_CHANGES_A_SECOND} price changes a second")
+    suffix = catalogue.suffix
+    say(f"freshness{suffix}: {_CHANGES_A_SECOND} price changes a second")
     ours = _commit_to_searchable(catalogue, seconds * 2)
-    say("freshness: single changes to a bare index")
-    floor = _bare_changes(catalogue)
+    say(f"freshness{suffix}: single changes to a bare index")
+    bare_index_seconds(catalogue, read_documents())
+    change = catalogue.bare.change()
+    floor = [timed_ms(change) for _ in range(_BARE_CHANGES)]
     return [
         Figure(
-            f"freshness_p99{EMBEDDED}",
+            f"freshness_p99{suffix}",
             percentile(ours, 0.99),
             percentile(floor, 0.99),
             "ms",
@@ -193,13 +201,16 @@ def freshness_figures(catalogue: Catalogue, *, seconds: float, say: Say) -> list
 def _commit_to_searchable(catalogue: Catalogue, seconds: float) -> list[float]:
     """Milliseconds for each change; a second thread looks what the index has."""
     chance = random.Random(_SEED)  # noqa: S311 -- sampling, nothing secret
-    with closing(sqlite3.connect(catalogue.mall.database)) as connection:
-        offers = connection.execute(
-            "SELECT offer.public_id, sku.product_id, product.version, offer.price_minor "
-            "FROM offer JOIN sku ON sku.id = offer.sku_id JOIN product ON product.id = product_id"
-        ).fetchall()
+    with read_only():
+        offers = db.session.execute(
+            sql(
+                "SELECT o.public_id, s.product_id, p.version, o.price_minor FROM offer o "
+                "JOIN sku s ON s.id = o.sku_id JOIN product p ON p.id = s.product_id"
+            )
+        ).all()
     # One change a product, so that its next version is known.
-    picked = {row[1]: row for row in chance.sample(offers, len(offers))}
+    most = int(_CHANGES_A_SECOND * seconds) * 2
+    picked = {row[1]: row for row in chance.sample(offers, min(most, len(offers)))}
     waiting: dict[int, tuple[int, float]] = {}
     lock, samples, stopped = threading.Lock(), [], threading.Event()
 
@@ -207,7 +218,7 @@ def _commit_to_searchable(catalogue: Catalogue, seconds: float) -> list[float]:
         while not stopped.is_set() or waiting:
             with lock:
                 wanted = dict(waiting)
-            held = _view().versions(list(wanted)) if wanted else {}
+            held = catalogue.bare.versions(list(wanted)) if wanted else {}
             seen = time.perf_counter()
             for product_id, (version, committed) in wanted.items():
                 if held.get(product_id, 0) >= version:
@@ -243,29 +254,3 @@ def _in_context(catalogue: Catalogue, work: Callable[[], None]) -> Callable[[], 
             work()
 
     return run
-
-
-def _bare_changes(catalogue: Catalogue) -> list[float]:
-    """Replace one document, commit and reload, by the library alone on an index as large."""
-    documents = read_documents(catalogue)
-    folder = catalogue.mall.folder / "bare-changes"
-    bare_index_seconds(documents, folder)
-    index = open_index(folder)
-    writer = index.writer(100_000_000, 1)
-    chance = random.Random(_SEED)  # noqa: S311 -- sampling, nothing secret
-    return [
-        timed_ms(partial(_replace, index, writer, listing))
-        for listing in chance.choices(documents.listings, k=_BARE_CHANGES)
-    ]
-
-
-def _replace(index: tantivy.Index, writer: tantivy.IndexWriter, listing: ListingDocument) -> None:
-    writer.delete_documents_by_query(
-        tantivy.Query.term_query(
-            index.schema, NumberField.PRODUCT.value, listing.product_id, "basic"
-        )
-    )
-    writer.add_document(listing_document(listing))
-    writer.commit()
-    index.reload()
-    index.searcher()

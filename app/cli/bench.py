@@ -46,15 +46,25 @@ def _add(group: str) -> None:
         show_default=True,
         help="How long each side of a comparison runs.",
     )
+    @click.option(
+        "--parts",
+        type=click.Choice(["stack", "embedded"]),
+        help="Only these parts; by default all that the settings name, and the embedded ones.",
+    )
     def command(
-        as_json: bool, rows: int, titles: Path | None, queries: Path | None, seconds: float
+        as_json: bool,
+        rows: int,
+        titles: Path | None,
+        queries: Path | None,
+        seconds: float,
+        parts: str | None,
     ) -> None:
         # Whoever stops us by a signal wants the processes and folders gone as after Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             answer = measure(
                 group,
-                Options(rows=rows, seconds=seconds, titles=titles, queries=queries),
+                Options(rows=rows, seconds=seconds, titles=titles, queries=queries, parts=parts),
                 say=lambda text: click.echo(f"· {text}", err=True),
             )
         except BenchFailed as failure:
