@@ -1,9 +1,9 @@
 """The database: one declarative base, column types, and two engines (Domain rule 29).
 
-``read`` is deferred and refuses writes; ``write`` takes the writer's place from its first
-statement (``BEGIN IMMEDIATE``), since a deferred read that turns into a write fails at once in
-SQLite, whatever the time-out. A session is read-only until :func:`write_transaction` opens it:
-a service that writes outside of one fails loudly.
+``read`` refuses writes. On SQLite ``write`` takes the writer's place from its first statement
+(``BEGIN IMMEDIATE``), since a deferred read that turns into a write fails at once there, whatever
+the time-out; on MariaDB it locks rows (ADR 0012). A session is read-only until
+:func:`write_transaction` opens it: a service that writes outside of one fails loudly.
 """
 
 from __future__ import annotations
@@ -34,12 +34,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import DATETIME as MYSQL_DATETIME
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
 
+from kernel.errors import ServiceUnavailable
+from kernel.mariadb import engine_options, prepare_mariadb
 from kernel.settings import Settings
 
 # SQLite numbers rows by itself only for INTEGER PRIMARY KEY.
 BigId = BigInteger().with_variant(Integer, "sqlite")
+# MariaDB's TEXT ends at 64 KB, which 20,000 Chinese characters already fill.
+LongText = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
 
 _BUSY_MS = 30_000
 
@@ -119,6 +124,13 @@ class NestedWrite(RuntimeError):
     """An edge was opened inside another: the commit would come too early."""
 
 
+class CommitUnknown(ServiceUnavailable):
+    """The connection was lost while it committed: it may have, or not."""
+
+    def __init__(self) -> None:
+        super().__init__("数据库连接中断，不能确认操作是否已完成，请查看后再试", retry_after=2)
+
+
 @contextmanager
 def write_transaction() -> Iterator[None]:
     """The edge of a command: everything inside commits once, or nothing does."""
@@ -130,12 +142,29 @@ def write_transaction() -> Iterator[None]:
         session.info["writing"] = True
         try:
             yield
-            session.commit()
+            session.flush()
+            _commit()
         except BaseException:
             session.rollback()
             raise
         finally:
             session.info["writing"] = False
+
+
+def _commit() -> None:
+    session = db.session()
+    try:
+        session.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise CommitUnknown from error
+        raise
+    session.info["commits"] = commits() + 1
+
+
+def commits() -> int:
+    """How many write transactions this session has committed: what a retry must not do again."""
+    return int(db.session().info.get("commits", 0))
 
 
 @contextmanager
@@ -167,19 +196,24 @@ def changed_rows(statement: Executable, rows: Sequence[dict[str, Any]] | None = 
 def init_db(app: Flask, settings: Settings) -> None:
     """Configure both engines on ``app``; creates the data folder."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    options: dict[str, Any] = {"pool_size": settings.web_threads + 4, "max_overflow": 8}
+    options: dict[str, Any] = {
+        "url": settings.database_url,
+        "pool_size": settings.web_threads + 4,
+        "max_overflow": 8,
+    }
     if settings.is_sqlite:
         options["connect_args"] = {"timeout": _BUSY_MS / 1000, "check_same_thread": False}
     else:
-        options |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
-    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
-    app.config["SQLALCHEMY_BINDS"] = {"read": {"url": settings.database_url, **options}}
+        options |= engine_options()
+    app.config["SQLALCHEMY_BINDS"] = {None: options, "read": options}
     db.init_app(app)
-    if settings.is_sqlite:
-        with app.app_context():
+    with app.app_context():
+        if settings.is_sqlite:
             prepare_sqlite(db.engines[None], begin="BEGIN IMMEDIATE", query_only=False)
             prepare_sqlite(db.engines["read"], begin="BEGIN", query_only=True)
+        else:
+            for name, engine in db.engines.items():
+                prepare_mariadb(engine, read=name == "read")
 
 
 def prepare_sqlite(engine: Engine, *, begin: str, query_only: bool) -> None:

@@ -19,7 +19,6 @@ import orjson
 from sqlalchemy import (
     String,
     Table,
-    Text,
     UniqueConstraint,
     bindparam,
     delete,
@@ -31,7 +30,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel import clock
-from kernel.db import Base, BigId, UtcDateTime, db, run, write_transaction
+from kernel.db import Base, BigId, LongText, UtcDateTime, db, run, write_transaction
 from kernel.errors import Problem
 
 WAIT_SECONDS = 5.0
@@ -57,7 +56,7 @@ class IdempotencyKey(Base):
     reference: Mapped[str | None] = mapped_column(String(64))
     leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     status: Mapped[int | None] = mapped_column()
-    body: Mapped[str | None] = mapped_column(Text)
+    body: Mapped[str | None] = mapped_column(LongText)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, index=True)
 
 

@@ -14,4 +14,7 @@ context.configure(
     render_as_batch=connection.dialect.name == "sqlite",
     compare_type=True,
 )
-context.run_migrations()
+# SQLite runs all of them in the caller's one transaction. MariaDB commits each statement that
+# changes the schema by itself, so there each migration commits its number when it is through.
+with context.begin_transaction():
+    context.run_migrations()

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kernel.db import Base, BigId, Json, UtcDateTime
+from kernel.db import Base, BigId, Json, LongText, UtcDateTime
 
 
 class Category(Base):
@@ -64,7 +64,7 @@ class Product(Base):
     public_id: Mapped[str] = mapped_column(String(32), nullable=False, unique=True)
     title: Mapped[str] = mapped_column(String(300), nullable=False)
     subtitle: Mapped[str] = mapped_column(String(300), nullable=False, default="")
-    description: Mapped[str] = mapped_column(Text, nullable=False, default="")
+    description: Mapped[str] = mapped_column(LongText, nullable=False, default="")
     keywords: Mapped[str] = mapped_column(String(300), nullable=False, default="")
     category_id: Mapped[int] = mapped_column(ForeignKey("category.id"), nullable=False)
     brand_id: Mapped[int | None] = mapped_column(ForeignKey("brand.id"), index=True)

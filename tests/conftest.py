@@ -1,14 +1,14 @@
 """Shared fixtures: one application a process, its database put back before each test.
 
-The schema is built once by the migrations and kept as a template file, so a fresh database costs
-a file copy.
+Tests run on the parts that the environment names. With none, the database is a SQLite file: the
+migrations build it once as a template, so a fresh one costs a file copy. With MALL_DATABASE_URL
+each test process has a database of its own on that server (``tests/databases.py``).
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,15 +17,34 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import migrate
+from app.factory import create_app
+from kernel.db import db
+from kernel.settings import get_settings
+from search.engines.choice import get_engine
+from tests import databases
+
+# Settings are read when the application is made, below.
 _FOLDER = Path(tempfile.mkdtemp(prefix="fuman-tests-"))
+_SERVER = databases.server_url()
+_NAME = f"mall_test_{databases.worker()}"
 os.environ["MALL_ENV"] = "test"
 os.environ["MALL_DATA_DIR"] = str(_FOLDER)
+os.environ["MALL_NAMESPACE"] = f"test_{databases.worker()}"
+if _SERVER is not None:
+    os.environ["MALL_DATABASE_URL"] = databases.url_of(_SERVER, _NAME)
 
-from app import migrate  # noqa: E402 -- settings are read when the application is made
-from app.factory import create_app  # noqa: E402
-from kernel.db import db  # noqa: E402
-from kernel.settings import get_settings  # noqa: E402
-from search.engines.choice import get_engine  # noqa: E402
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sqlite_only(reason): about SQLite itself, or its file")
+    config.addinivalue_line("markers", "server_only(reason): about a database server")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    unfit = "sqlite_only" if _SERVER is not None else "server_only"
+    for item in items:
+        for mark in item.iter_markers(unfit):
+            item.add_marker(pytest.mark.skip(reason=f"{unfit}: {mark.args[0]}"))
 
 
 def pytest_sessionfinish() -> None:
@@ -44,49 +63,41 @@ def test_data() -> Path:
 @pytest.fixture(scope="session")
 def _application() -> Flask:
     get_settings.cache_clear()
+    if _SERVER is not None:
+        databases.create_database(_SERVER, _NAME)
     app = create_app()
     app.testing = True
     with app.app_context():
         migrate.upgrade()
-        _close_engines()
+        databases.close_engines()
     return app
 
 
 @pytest.fixture(scope="session")
-def _template(_application: Flask) -> Path:
-    source = _FOLDER / "mall.db"
-    with sqlite3.connect(source) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    connection.close()
-    target = _FOLDER / "template.db"
-    shutil.copy(source, target)
-    return target
-
-
-def _close_engines() -> None:
-    for engine in db.engines.values():
-        engine.dispose()
-
-
-def put_back(template: Path) -> None:
-    """Replace the database file by ``template``; call inside an application context."""
-    _close_engines()
-    # A new file, never the old one written over: a connection that a command line of this process
-    # left open goes on with what it had, and harms nobody.
-    for suffix in ("", "-wal", "-shm"):
-        (_FOLDER / f"mall.db{suffix}").unlink(missing_ok=True)
-    shutil.copy(template, _FOLDER / "mall.db")
+def database(_application: Flask) -> Iterator[databases.Database]:
+    """This process's database, to be kept and put back in the middle of a test."""
+    with _application.app_context():
+        own = (
+            databases.SqliteDatabase(_FOLDER / "mall.db")
+            if _SERVER is None
+            else databases.ServerDatabase()
+        )
+    yield own
+    with _application.app_context():
+        databases.close_engines()
+    own.close()
 
 
 @pytest.fixture
-def app(_application: Flask, _template: Path) -> Iterator[Flask]:
+def app(_application: Flask, database: databases.Database) -> Iterator[Flask]:
     """The application on an empty, migrated database, inside an application context."""
     with _application.app_context():
-        put_back(_template)
+        database.put_back()
         yield _application
         get_engine().close()
         db.session.remove()
-        _close_engines()
+        if _SERVER is None:
+            databases.close_engines()
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kernel.db import Base, BigId, Json, UtcDateTime
+from kernel.db import Base, BigId, Json, LongText, UtcDateTime
 
 
 class FeedLastRow(Base):
@@ -18,7 +18,7 @@ class FeedLastRow(Base):
     merchant_id: Mapped[int] = mapped_column(ForeignKey("tenant.id"), primary_key=True)
     sku_code: Mapped[str] = mapped_column(String(64), primary_key=True)
     offer_id: Mapped[int] = mapped_column(ForeignKey("offer.id"), nullable=False)
-    columns: Mapped[str] = mapped_column(Text, nullable=False)  # merchants.feeds.rows.FeedRow
+    columns: Mapped[str] = mapped_column(LongText, nullable=False)  # merchants.feeds.rows.FeedRow
 
 
 class FeedRun(Base):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ import pytest
 from checkout.gateways.sandbox.sender import sign
 from checkout.services.payments import sweep_unpaid
 from kernel.db import db
-from tests.conftest import put_back
+from tests.databases import Database
 from tests.factories.cashier import (
     Mall,
     Shopper,
@@ -243,14 +241,13 @@ def test_a_refund_of_another_amount_is_not_believed(
 
 # X5 ----------------------------------------------------------------------------------------------
 def test_events_shuffled_repeated_forged_and_stale_end_as_once_in_order(
-    desk: CardDesk, mall: Mall, buyer: Shopper, tmp_path: Path
+    desk: CardDesk, mall: Mall, buyer: Shopper, database: Database
 ) -> None:
     orders = _orders_in_every_state(desk, mall, buyer)
     events = _all_notices(desk, orders)
     db.session.rollback()
     db.session.remove()
-    start = tmp_path / "start.db"
-    _copy_database(start)
+    start = database.keep()
 
     for notice in events:
         assert desk.deliver(notice).status_code == 200
@@ -259,7 +256,7 @@ def test_events_shuffled_repeated_forged_and_stale_end_as_once_in_order(
     assert {state for _, state, _ in expected["orders"]} == {"paid", "closed", "refunded"}
     assert_books_are_clean()
 
-    put_back(start)
+    database.put_back(start)
     dice = random.Random(20_261_124)
     deliveries = [(notice, "good") for notice in events for _ in range(dice.randint(1, 5))]
     for kind in ("forged", "stale"):
@@ -332,15 +329,6 @@ def _deliver_as(desk: CardDesk, notice: Notice, kind: str) -> None:
     else:
         answer = desk.deliver_raw(notice.raw, sign(notice.raw, [SECRET], at=now - 400))
         assert problem(answer, 400, "bad_webhook")["reason"] == "signature_stale"
-
-
-def _copy_database(target: Path) -> None:
-    with db.engines[None].connect() as connection:
-        connection.exec_driver_sql("COMMIT")
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        connection.exec_driver_sql("BEGIN")
-        source = Path(str(db.engine.url.database))
-        shutil.copy(source, target)
 
 
 def test_the_balances_of_a_shuffled_day_are_the_sums_of_its_orders(

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -41,7 +40,7 @@ from points.services.holds import (
     void_hold,
 )
 from points.services.pots import PotView
-from tests.conftest import put_back
+from tests.databases import Database
 from tests.factories.enterprises import (
     build_budget,
     build_company,
@@ -76,12 +75,12 @@ class ModelOrder:
 class WalletMachine(RuleBasedStateMachine):
     """One employee with three pots of different policies, and points."""
 
-    template: Path
+    database: Database
 
     def __init__(self) -> None:
         super().__init__()
         db.session.remove()
-        put_back(self.template)
+        self.database.put_back()
         self.at = datetime(2026, 1, 1, tzinfo=UTC)
         self.lots: dict[str, ModelLot] = {}
         self.orders: dict[str, ModelOrder] = {}
@@ -264,8 +263,8 @@ class WalletMachine(RuleBasedStateMachine):
         db.session.rollback()
 
 
-def test_wallets_stay_whole_whatever_happens(app: Flask, request: pytest.FixtureRequest) -> None:
-    WalletMachine.template = request.getfixturevalue("_template")
+def test_wallets_stay_whole_whatever_happens(app: Flask, database: Database) -> None:
+    WalletMachine.database = database
     run_state_machine_as_test(
         WalletMachine,
         settings=settings(
