@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         return self.database_url.startswith("sqlite")
 
     @property
+    def web_process_count(self) -> int:
+        """Several web processes need a place that they share."""
+        return self.web_processes or (2 if self.redis_url else 1)
+
+    @property
     def media_dir(self) -> Path:
         return self.data_dir / "media"
 

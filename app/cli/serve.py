@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 
 import click
-import waitress
 
 from app.cli import mall
 from app.cli.context import json_option
 from app.factory import create_app
+from app.serving import serve
 from app.supervisor import Supervisor
 from kernel.celery_worker import run_celery_worker
 from kernel.processes import when_stopped
 from kernel.settings import get_settings
 from kernel.worker import Worker, WorkerRuns, alone
 
-_CONNECTIONS = 500
 # A worker that was killed leaves the folder to the next one once its processes are gone, too.
 _PATIENCE_SECONDS = 10.0
 
@@ -25,23 +23,9 @@ _PATIENCE_SECONDS = 10.0
 @mall.command("web")
 @click.option("--port", type=click.IntRange(0, 65535), default=None)
 def web_command(port: int | None) -> None:
-    """The web process: threads, one port."""
+    """The web server: one process with threads, or several that share a port."""
     settings = get_settings()
-    app = create_app()
-    # What is loaded now lives for ever: the collector need not walk it in the middle of a request.
-    gc.collect()
-    gc.freeze()
-    # The public origin is the Host header's; no proxy is trusted unless it is configured.
-    waitress.serve(
-        app,
-        host="127.0.0.1",
-        port=settings.port if port is None else port,
-        threads=settings.web_threads,
-        connection_limit=_CONNECTIONS,
-        max_request_body_size=settings.max_body_bytes * 2,
-        ident=None,
-        clear_untrusted_proxy_headers=True,
-    )
+    serve(settings, port=settings.port if port is None else port)
 
 
 @mall.command("worker")
