@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import elasticsearch
 import requests
+import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import migrate
-from kernel import outbox
+from kernel import broker, outbox
 from kernel.db import db
+from kernel.errors import Problem
+from kernel.redis_link import RedisAway, redis_link
 from kernel.settings import GatewayKind, get_settings
+from kernel.tasks import PartUnavailable
 from kernel.worker import WorkerRuns, alone
 from search.documents import count_listings
 from search.engines.choice import get_engine
+
+log = structlog.get_logger(__name__)
 
 
 def _database() -> dict[str, Any]:
@@ -58,8 +65,31 @@ def index_in_step(*, documents: int) -> dict[str, Any]:
     return {"listings": listings, "in_step": listings == documents and not waiting}
 
 
+def _cache() -> dict[str, Any]:
+    link = redis_link()
+    if link is None:
+        return {"ready": True, "kind": "in process"}
+    return {"ready": True, "kind": "redis", "version": link.version()}
+
+
+def _broker() -> dict[str, Any]:
+    if not get_settings().broker_url:
+        return {"ready": True, "kind": "outbox"}
+    seen = broker.overview()
+    return {
+        "ready": True,
+        "kind": "rabbitmq",
+        "version": seen.version,
+        "waiting": seen.waiting,
+        "dead": seen.dead,
+    }
+
+
 def _worker() -> dict[str, Any]:
-    """The worker holds the folder's lock for as long as it lives."""
+    """A broker knows who listens; a local worker holds the folder's lock while it lives."""
+    if get_settings().broker_url:
+        consumers = broker.overview().consumers
+        return {"ready": all(consumers.values()), "consumers": consumers}
     try:
         with alone(get_settings().data_dir):
             return {"ready": False, "error": "no worker runs"}
@@ -70,20 +100,50 @@ def _worker() -> dict[str, Any]:
 _PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "database": _database,
     "search": _search,
+    "cache": _cache,
+    "broker": _broker,
     "worker": _worker,
     "gateway": _gateway,
 }
+# What a part that is away looks like from here.
+_AWAY = (
+    SQLAlchemyError,
+    requests.RequestException,
+    OSError,
+    RedisAway,
+    *broker.BROKER_ERRORS,
+    elasticsearch.ApiError,
+    elasticsearch.TransportError,
+    PartUnavailable,
+    Problem,
+)
+# Without it nothing can be answered. Without any other part the mall goes on with less.
+_NEEDED = frozenset({"database"})
 
 
 def readiness() -> dict[str, dict[str, Any]]:
-    """By part: ``ready``, ``latency_ms`` and what it knows of its version."""
+    """By part: ``ready``, ``latency_ms`` and what it knows of its version.
+
+    A part that is away and that the mall can go on without is ``degraded``.
+    """
     found: dict[str, dict[str, Any]] = {}
     for name, check in _PARTS.items():
         started = time.perf_counter()
         try:
             part = check()
-        except (SQLAlchemyError, requests.RequestException, OSError) as error:
+        except _AWAY as error:
+            db.session.rollback()
+            log.warning("part_not_ready", part=name, error=f"{type(error).__name__}: {error}"[:300])
             part = {"ready": False, "error": type(error).__name__}
+        if not part["ready"] and name not in _NEEDED:
+            part["degraded"] = True
         part["latency_ms"] = round((time.perf_counter() - started) * 1000, 1)
         found[name] = part
     return found
+
+
+def overall(parts: Mapping[str, Mapping[str, Any]]) -> str:
+    """``ready``, ``degraded`` where a part is away that we can go on without, ``not ready``."""
+    if not all(parts[name]["ready"] for name in _NEEDED):
+        return "not ready"
+    return "ready" if all(part["ready"] for part in parts.values()) else "degraded"

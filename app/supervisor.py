@@ -1,5 +1,7 @@
 """Runs web, worker and sandbox gateway as processes of their own, and ends them together.
 
+What web and worker are (one process or several) follows from the settings, in themselves.
+
 A process that dies by itself is started again; one that a fault point ended takes all down, as a
 power cut would, so that what a test sees afterwards is a restart.
 """
@@ -31,6 +33,7 @@ from search.engines.choice import get_engine
 from search.rebuilding import rebuild_now
 
 _READY_SECONDS = 60.0
+_WHOLE_SECONDS = 25.0
 _STOP_SECONDS = 10.0
 
 
@@ -160,17 +163,23 @@ class Supervisor:
             )
 
     def _wait_ready(self) -> bool:
-        deadline = time.monotonic() + _READY_SECONDS
+        """All parts answer; after a while it is enough that the mall says which ones do not."""
+        started = time.monotonic()
         session = requests.Session()
         session.trust_env = False
-        while time.monotonic() < deadline and not self._stopping:
+        while time.monotonic() - started < _READY_SECONDS and not self._stopping:
             if any(c.process is not None and c.process.poll() is not None for c in self._children):
                 return False
             try:
-                if session.get(f"{self._origin}/readyz", timeout=2).status_code == 200:
-                    return True
+                told = session.get(f"{self._origin}/readyz", timeout=10).json()
             except requests.RequestException:
-                pass  # not listening yet
+                told = {}  # not listening yet
+            if told.get("status") == "ready":
+                return True
+            if told.get("status") == "degraded" and time.monotonic() - started > _WHOLE_SECONDS:
+                away = [name for name, part in told["parts"].items() if not part["ready"]]
+                self._say(f"未就绪、将自动恢复：{', '.join(away)}")
+                return True
             time.sleep(0.1)
         return False
 

@@ -7,7 +7,7 @@ order in which the relay published them. Nothing is kept here that the outbox do
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -146,8 +146,10 @@ class DeadMessage:
     body: str
 
 
-def dead_messages(*, limit: int = 100, remove: bool = False) -> list[DeadMessage]:
-    """What stands in the dead-letter queues; looked at and put back, unless it is to be removed.
+def settle_dead(
+    settled: Callable[[DeadMessage], bool] = lambda _: False, *, limit: int = 100
+) -> list[DeadMessage]:
+    """What stands in the dead-letter queues. A message leaves once ``settled`` says so of it.
 
     Raises :data:`BROKER_ERRORS`.
     """
@@ -157,19 +159,45 @@ def dead_messages(*, limit: int = 100, remove: bool = False) -> list[DeadMessage
         declare(channel)
         for lane in LANES:
             queue = dead_queue(lane).bind(channel)
-            tags = []
+            kept = []
             while len(found) < limit:
                 message = queue.get(no_ack=False)
                 if message is None:
                     break
-                found.append(_read_dead(lane, message))
-                tags.append(message.delivery_tag)
-            for tag in tags:
-                if remove:
-                    channel.basic_ack(tag)
+                dead = _read_dead(lane, message)
+                found.append(dead)
+                if settled(dead):
+                    channel.basic_ack(message.delivery_tag)
                 else:
-                    channel.basic_reject(tag, requeue=True)
+                    kept.append(message.delivery_tag)
+            for tag in kept:
+                channel.basic_reject(tag, requeue=True)
     return found
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The broker as it is now: its version, and messages and consumers by lane."""
+
+    version: str
+    waiting: dict[str, int]
+    dead: dict[str, int]
+    consumers: dict[str, int]
+
+
+def overview() -> Overview:
+    """Raises :data:`BROKER_ERRORS`."""
+    with connected(heartbeat=0) as link:
+        channel = link.channel()
+        declare(channel)
+        lanes = {lane: depth(channel, lane_queue(lane).name) for lane in LANES}
+        dead = {lane: depth(channel, dead_queue(lane).name).ready for lane in LANES}
+        return Overview(
+            version=str(link.connection.server_properties.get("version", "")),
+            waiting={lane: found.ready for lane, found in lanes.items()},
+            dead=dead,
+            consumers={lane: found.consumers for lane, found in lanes.items()},
+        )
 
 
 def _read_dead(lane: str, message: Any) -> DeadMessage:

@@ -251,10 +251,10 @@ def mark_failed(row: Delivery, error: str) -> None:
 
 
 def replay(ids: Sequence[int]) -> int:
-    """Dead letters back to work. Returns how many."""
+    """Dead letters, and what a broker put aside, back to work. Returns how many."""
     return changed_rows(
         update(OutboxRow)
-        .where(OutboxRow.id.in_(ids), OutboxRow.state == DEAD)
+        .where(OutboxRow.id.in_(ids), OutboxRow.state.in_((DEAD, SENT)))
         .values(state=PENDING, attempts=0, due_at=clock.real_now())
     )
 

@@ -43,6 +43,6 @@ def main() -> None:
 mall = Mall("mall", help="福满 Fuman: run and look after the marketplace.")
 
 # The modules add their commands to the group above.
-from app.cli import bench, books, data, reconcile, serve, system  # noqa: E402
+from app.cli import bench, books, data, outbox, reconcile, serve, system  # noqa: E402
 
-__all__ = ["bench", "books", "data", "main", "mall", "reconcile", "serve", "system"]
+__all__ = ["bench", "books", "data", "main", "mall", "outbox", "reconcile", "serve", "system"]

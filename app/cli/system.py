@@ -18,6 +18,8 @@ from kernel.db import write_transaction
 from kernel.settings import SECRET_SETTINGS, Settings, get_settings
 
 _SPAN = re.compile(r"(\d+)([smhd])")
+# How long a job may take that a worker runs at this moment.
+_PATIENCE_SECONDS = 60.0
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -93,7 +95,7 @@ def advance_command(span: str, as_json: bool) -> None:
 @in_app
 def run_due_command(as_json: bool) -> None:
     """Run every scheduled job that is due, once."""
-    done = schedule.run_due()
+    done = schedule.run_due(patience=_PATIENCE_SECONDS)
     say_json({"jobs": done}) if as_json else say_table(("job", "done"), done.items())
 
 
