@@ -125,16 +125,29 @@ def catalogue_commands() -> click.Group:
     @click.option("--out", "out", required=True, type=_FILE)
     @click.option("--titles", type=click.Path(path_type=Path, dir_okay=False, exists=True))
     @click.option("--seed", default=GENERATOR_SEED, show_default=True)
+    @click.option(
+        "--seller",
+        type=click.IntRange(0, 99),
+        default=0,
+        help="Another seller of the barcoded goods of the same seed.",
+    )
     @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
     def generate_command(
-        items: int, out: Path, titles: Path | None, seed: int, as_json: bool
+        items: int, out: Path, titles: Path | None, seed: int, seller: int, as_json: bool
     ) -> None:
         """Write a feed of N realistic rows to FILE, the same every time."""
         words = read_titles(titles) if titles else None
         with click.progressbar(
             length=items, label=out.name, file=sys.stderr, hidden=as_json
         ) as bar:
-            write_feed(out, items, seed, words, lambda done, _all: bar.update(done - bar.pos))
+            write_feed(
+                out,
+                items,
+                seed,
+                words,
+                lambda done, _all: bar.update(done - bar.pos),
+                seller=seller,
+            )
         if as_json:
             click.echo(orjson.dumps({"items": items, "file": str(out)}).decode())
 

@@ -31,7 +31,9 @@ from search.tokens import tokenise
 from shop.services.categories import category_tree
 
 _SEED = 2026
-_MERCHANT = "feed"
+_MERCHANT, _OTHER = "feed", "other"
+# One row in so many is sold by another merchant as well.
+_OTHER_SHARE = 50
 # What an import writes of the feed, in the order in which rows refer to one another.
 _TABLES = ("brand", "product", "sku", "offer", "stock", "feed_last_row")
 _TEXTS = """
@@ -85,7 +87,17 @@ class Catalogue:
 
     def import_feed(self) -> Ended:
         """``mall feed import`` until all is searchable, its start included."""
-        command = ["feed", "import", "--merchant", _MERCHANT, str(self.feed)]
+        return self._import(_MERCHANT, self.feed)
+
+    def add_other_seller(self, titles: Path | None) -> None:
+        """Offers of another merchant for some of the products; not part of what is timed."""
+        feed = self.mall.folder / "other.csv"
+        words = read_titles(titles) if titles else None
+        write_feed(feed, max(self.rows // _OTHER_SHARE, 1), _SEED, words, seller=1)
+        self._import(_OTHER, feed)
+
+    def _import(self, merchant: str, feed: Path) -> Ended:
+        command = ["feed", "import", "--merchant", merchant, str(feed)]
         return run_mall(command, self.mall.environment, self.log)
 
 
@@ -102,14 +114,12 @@ def imported_catalogue(parts: Parts, *, feed: Path, rows: int, say: Say) -> Iter
     with scratch_mall(parts) as mall, ExitStack() as stack:
         with mall.app.app_context():
             till = build_till(companies=1, buyers=1)
-            with write_transaction():
-                merchant = create_merchant(
-                    code=_MERCHANT,
-                    name="大商户",
-                    tax_number="91330100MA2BENCH2X",
-                    commission_bp=500,
-                )
-                approve_merchant(merchant_id=merchant.id, freight_minor=0, free_from_minor=None)
+            for code, name in ((_MERCHANT, "大商户"), (_OTHER, "小商户")):
+                with write_transaction():
+                    merchant = create_merchant(
+                        code=code, name=name, tax_number="91330100MA2BENCH2X", commission_bp=500
+                    )
+                    approve_merchant(merchant_id=merchant.id, freight_minor=0, free_from_minor=None)
             bare = stack.enter_context(bare_engine(mall.folder))
         before = stack.enter_context(mall.copy_database("before"))
         idle = run_mall(["settings"], mall.environment, mall.folder / "log")

@@ -89,6 +89,8 @@ _ON_A_CATALOGUE: Mapping[str, Callable[[_Run], list[Figure]]] = {
     "freshness": _Run.freshness,
     "rebuild": _Run.rebuilding,
 }
+# Of the one feed alone; all others are on products with offers of several merchants.
+_OF_THE_FEED = ("import", "memory")
 _ALONE: Mapping[str, Callable[[Parts, Options, Say], list[Figure]]] = {
     "ledger": lambda parts, options, say: measure_ledger(parts, seconds=options.seconds, say=say),
     "checkout": lambda parts, options, say: measure_checkout(
@@ -134,7 +136,11 @@ def _on_catalogues(
                 imported_catalogue(parts, feed=feed, rows=options.rows, say=say)
             )
             run = _Run(catalogue, options, reference, say)
+            others = False
             for name in wanted:
+                if name not in _OF_THE_FEED and not others:
+                    catalogue.add_other_seller(options.titles)
+                    others = True
                 figures += _ON_A_CATALOGUE[name](run)
             catalogue.stop_worker()
             reference = reference or catalogue.bare

@@ -24,8 +24,11 @@ import rjieba
 MOST_ROWS = 5_000_000
 COLUMNS = (
     "商品编码", "SKU编码", "商品名称", "类目", "品牌", "规格", "市场价", "售价", "库存", "单位",
-    "关键词", "简介", "主图", "图集", "税收分类编码",
+    "关键词", "简介", "主图", "图集", "税收分类编码", "商品条码",
 )  # fmt: skip
+_PRODUCT, _SKU, _LIST_PRICE, _PRICE, _STOCK, _BARCODE = (
+    COLUMNS.index(name) for name in ("商品编码", "SKU编码", "市场价", "售价", "库存", "商品条码")
+)
 Row = tuple[str, ...]
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -66,16 +69,23 @@ class _Kind:
     weight: int
 
 
-def generate_rows(n: int, seed: int, titles: Sequence[str] | None = None) -> Iterator[Row]:
+def generate_rows(
+    n: int, seed: int, titles: Sequence[str] | None = None, *, seller: int = 0
+) -> Iterator[Row]:
     """`n` rows (SKUs) in the order of COLUMNS; the same for the same arguments.
 
     About 15% of the products have two to four SKUs; brands, kinds and so categories are
-    long-tailed; prices log-normal about the category's own. Raises ValueError for a number that
-    is not from 1 to five million.
+    long-tailed; prices log-normal about the category's own. A fifth of the products carry
+    barcodes: another `seller` of the same seed has these and no others, under codes, prices and
+    stock of its own, so that the mall has several offers for them. Raises ValueError for a number
+    that is not from 1 to five million.
     """
     if not 1 <= n <= MOST_ROWS:
         raise ValueError(f"from 1 to {MOST_ROWS:,} rows can be made, not {n:,}")
-    return islice(_rows(seed, titles), n)
+    rows = _rows(seed, titles)
+    if seller:
+        rows = (_resold(row, seller) for row in rows if row[_BARCODE])
+    return islice(rows, n)
 
 
 def write_feed(
@@ -84,9 +94,11 @@ def write_feed(
     seed: int,
     titles: Sequence[str] | None = None,
     progress: Progress | None = None,
+    *,
+    seller: int = 0,
 ) -> None:
     """Writes a feed of `n` rows: UTF-8 with BOM, header first. `progress` gets (done, all)."""
-    rows = generate_rows(n, seed, titles)
+    rows = generate_rows(n, seed, titles, seller=seller)
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
@@ -142,6 +154,7 @@ def _rows(seed: int, titles: Sequence[str] | None) -> Iterator[Row]:
         # 39 of 256 products, 15%, have several SKUs.
         several = bits >> 84 & 0xFF
         first_spec = bits >> 8 & 0xFFFF
+        coded = bits >> 92 < 3  # 3 of 16
         for number in range(1, 2 if several >= 39 else 3 + several % 3):
             spec_bits = draw(32)
             spec = kind.specs[(first_spec + number) % len(kind.specs)]
@@ -155,7 +168,27 @@ def _rows(seed: int, titles: Sequence[str] | None) -> Iterator[Row]:
                 f"{above // 100}.{above % 100:02d}" if above > minor else "",
                 f"{minor // 100}.{minor % 100:02d}", str(stock if stock > 11 else 0), leaf.unit,
                 keywords, "", "", "", leaf.tax_code,
+                _barcode(seed, product, number) if coded else "",
             )  # fmt: skip
+
+
+def _barcode(seed: int, product: int, number: int) -> str:
+    """An EAN-13 of the range for use inside a company (20–29), so that it is nobody's."""
+    digits = f"2{seed % 1000:03d}{product % 10_000_000:07d}{number % 10}"
+    weighed = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits))
+    return f"{digits}{-weighed % 10}"
+
+
+def _resold(row: Row, seller: int) -> Row:
+    """A row as another seller has it: from 10% less to 10% more, in steps of its own."""
+    cells = list(row)
+    chance = (int(row[_BARCODE]) * (seller * 2 + 1) >> 3) % 21
+    minor = int(row[_PRICE].replace(".", ""))
+    own = max(minor * (90 + chance) // 100 // 10 * 10, 100)
+    cells[_PRODUCT], cells[_SKU] = f"S{seller}-{row[_PRODUCT]}", f"S{seller}-{row[_SKU]}"
+    cells[_PRICE], cells[_LIST_PRICE] = f"{own // 100}.{own % 100:02d}", ""
+    cells[_STOCK] = str((int(row[_STOCK]) * 7 + chance) % 300)
+    return tuple(cells)
 
 
 def _shown_price(minor: int) -> int:

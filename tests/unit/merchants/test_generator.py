@@ -168,3 +168,24 @@ def test_titles_are_read(tmp_path: Path) -> None:
     path.write_text("\n", encoding="utf-8")
     with pytest.raises(ValueError, match="no titles"):
         read_titles(path)
+
+
+def test_another_seller_has_the_barcoded_goods() -> None:
+    """Same barcodes and titles, own codes, prices near by: several offers for one product."""
+    coded = {row[15]: row for row in generate_rows(5_000, 3) if row[15]}
+    assert 0.15 <= len(coded) / 5_000 <= 0.23
+    others = list(generate_rows(500, 3, seller=2))
+    assert len({row[1] for row in others}) == len(others) == 500
+    cheaper = 0
+    for row in others:
+        first = coded[row[15]]
+        assert row[2:6] == first[2:6]
+        assert row[0] == f"S2-{first[0]}"
+        own, theirs = int(row[7].replace(".", "")), int(first[7].replace(".", ""))
+        assert 88 <= own * 100 // theirs <= 110
+        cheaper += own < theirs
+    assert 150 <= cheaper <= 350
+    for code in coded:
+        weighed = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(code))
+        assert len(code) == 13
+        assert weighed % 10 == 0
