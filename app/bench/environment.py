@@ -12,8 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.factory import create_app
-from app.health import readiness
+from elasticsearch import Elasticsearch
+from kombu import Connection
+from redis import Redis
+from sqlalchemy import NullPool, create_engine, text
+
 from kernel.settings import Settings
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -39,12 +42,24 @@ def describe(settings: Settings) -> dict[str, Any]:
 
 
 def _servers(settings: Settings) -> dict[str, str]:
-    """Versions of the servers that the settings name, as `mall doctor` knows them."""
-    if settings.is_sqlite:
-        return {}
-    with create_app().app_context():
-        parts = readiness()
-    return {name: str(part["version"]) for name, part in parts.items() if part.get("version")}
+    """Versions of the servers that the settings name."""
+    found = {}
+    if not settings.is_sqlite:
+        engine = create_engine(settings.database_url, poolclass=NullPool)
+        with engine.connect() as connection:
+            found["mariadb"] = str(connection.scalar(text("SELECT VERSION()")))
+    if settings.search_url.startswith("http"):
+        with Elasticsearch(settings.search_url) as client:
+            nodes = client.nodes.info(filter_path="nodes.*.version")["nodes"]
+        found["elasticsearch"] = next(iter(nodes.values()))["version"]
+    if settings.redis_url:
+        with Redis.from_url(settings.redis_url) as redis:
+            found["redis"] = str(redis.info("server")["redis_version"])
+    if settings.broker_url:
+        with Connection(settings.broker_url) as broker:
+            broker.connect()
+            found["rabbitmq"] = str(broker.connection.server_properties["version"])
+    return found
 
 
 def _commit() -> str:
