@@ -15,8 +15,9 @@ from typing import Any
 
 import requests
 
+from kernel.faults import FAULT_EXIT
 from tests.functional import books
-from tests.functional.running import FAULT_EXIT, Mall, wait_for
+from tests.functional.running import Mall, wait_for
 from tests.functional.shopper import (
     COLLEAGUE,
     EMPLOYEE,

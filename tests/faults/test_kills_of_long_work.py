@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from kernel.faults import FAULT_EXIT
 from merchants.feeds.generator import write_feed
 from tests.functional import books
-from tests.functional.running import FAULT_EXIT, Mall, mall_process, wait_for
+from tests.functional.running import Mall, mall_process, wait_for
 from tests.functional.shopper import EMPLOYEE, Client, body
 
 # More products than one batch of a rebuild.

@@ -1,6 +1,7 @@
 """A mall as its users run it: ``mall up`` on a data folder of its own, and its command line.
 
-Seeding costs some seconds, so a process seeds once and every world is a copy. The demo pictures,
+It runs on the parts that the environment names (``tests/functional/parts.py``). Seeding costs some
+seconds, so on embedded parts a process seeds once and every world is a copy. The demo pictures,
 the invoice fonts and the compiled Python are the same each time; they are kept in
 ``MALL_TEST_CACHE`` (default ``var/test-cache``) from one run to the next.
 """
@@ -28,6 +29,7 @@ import requests
 
 from app.cli import main
 from kernel.settings import get_settings
+from tests.functional import parts
 
 T = TypeVar("T")
 
@@ -39,7 +41,6 @@ PORTS = range(18_300, 18_400)
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
 CLI_SECONDS = 180.0
-FAULT_EXIT = 86
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
@@ -48,7 +49,8 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
     # Five processes start for every mall: compiling each module five times is most of that.
     names.pop("PYTHONDONTWRITEBYTECODE", None)
     names["PYTHONPYCACHEPREFIX"] = str(CACHE / "pyc")
-    return names | {"MALL_ENV": "demo", "MALL_DATA_DIR": str(folder)} | settings
+    own = {"MALL_ENV": "demo", "MALL_DATA_DIR": str(folder)}
+    return names | own | parts.settings_of(folder) | settings
 
 
 @dataclass(frozen=True)
@@ -158,8 +160,9 @@ class Mall:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def database(self) -> Path:
-        return self.folder / "mall.db"
+    def database(self) -> str:
+        """Its address, for the auditors' views."""
+        return parts.database_of(self.folder)
 
     def cli(self, *arguments: str, **settings: str) -> Ended:
         return mall_cli(self.folder, *arguments, **settings)
@@ -235,9 +238,10 @@ class Mall:
         return pid
 
     def is_ready(self) -> bool:
+        """Whether every part of it answers."""
         try:
-            with requests.get(f"{self.origin}/readyz", timeout=2) as answer:
-                return answer.status_code == 200
+            with requests.get(f"{self.origin}/readyz", timeout=10) as answer:
+                return answer.status_code == 200 and answer.json()["status"] == "ready"
         except requests.RequestException:
             return False
 
@@ -245,7 +249,11 @@ class Mall:
 @cache
 def seeded_folder() -> Path:
     """A data folder with the demo world, made once in this process. Copy it, never run on it."""
-    folder = Path(tempfile.mkdtemp(prefix="fuman-seeded-"))
+    return _seed(Path(tempfile.mkdtemp(prefix="fuman-seeded-")))
+
+
+def _seed(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
     for name in KEPT:
         if (CACHE / name).is_dir():
             shutil.copytree(CACHE / name, folder / name)
@@ -281,7 +289,13 @@ def forget_seeded() -> None:
 
 
 def fresh_world(folder: Path) -> Path:
-    """A copy of the demo world at ``folder``; pictures and fonts are linked, they never change."""
+    """A copy of the demo world at ``folder``; pictures and fonts are linked, they never change.
+
+    On servers it is no copy but seeded anew: it has a database and an index there.
+    """
+    if parts.on_servers():
+        parts.make_parts(folder)
+        return _seed(folder)
     source = seeded_folder()
     for entry in source.iterdir():
         if entry.name in KEPT:

@@ -18,6 +18,7 @@ import pytest
 
 from kernel.faults import POINTS
 from tests.functional import books
+from tests.functional.parts import database_of
 from tests.functional.running import Ended, Mall, fresh_world, mall_cli
 from tests.functional.shapes import ID, NAMED, TIME, WHOLE, Text, check
 from tests.functional.shopper import EMPLOYEE, GATEWAY_KEY, Client, body, new_key
@@ -104,6 +105,8 @@ def test_doctor_finds_every_part_of_the_running_mall(said: dict[str, Ended]) -> 
     assert {name: part["ready"] for name, part in parts.items()} == {
         "database": True,
         "search": True,
+        "cache": True,
+        "broker": True,
         "worker": True,
         "gateway": True,
     }
@@ -225,19 +228,27 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_seed_is_made_once(world: Path) -> None:
-    before = books.balances(world / "mall.db")
+    before = books.balances(database_of(world))
     done = mall_cli(world, "seed", "--json")
     assert (done.code, done.json["seeded"]) == (0, False)
-    assert books.balances(world / "mall.db") == before
+    assert books.balances(database_of(world)) == before
 
 
 def test_doctor_says_what_does_not_run(world: Path) -> None:
     done = mall_cli(world, "doctor", "--json")
     assert done.code == 1
     ready = {name: part["ready"] for name, part in done.json["parts"].items()}
-    assert ready == {"database": True, "search": True, "worker": False, "gateway": False}
+    assert ready == {
+        "database": True,
+        "search": True,
+        "cache": True,
+        "broker": True,
+        "worker": False,
+        "gateway": False,
+    }
 
 
+@pytest.mark.sqlite_only("backs a file up")
 def test_catalogue_is_generated_imported_and_put_back(world: Path, tmp_path: Path) -> None:
     """``backup``, ``catalogue generate``, ``feed import`` with and without ``--dry-run``,
     ``search query``, ``restore``: what was imported after the backup is gone after it."""
@@ -258,36 +269,37 @@ def test_catalogue_is_generated_imported_and_put_back(world: Path, tmp_path: Pat
         rows = list(csv.DictReader(file))
     assert len(rows) == 300
 
-    offers = len(books.rows(world / "mall.db", "SELECT * FROM v_stock"))
+    offers = len(books.rows(database_of(world), "SELECT * FROM v_stock"))
     dry = mall_cli(world, *_imported, "--dry-run")
     assert (dry.code, dry.json["new"], dry.json["bad"]) == (0, 300, 0)
-    assert len(books.rows(world / "mall.db", "SELECT * FROM v_stock")) == offers
+    assert len(books.rows(database_of(world), "SELECT * FROM v_stock")) == offers
     done = mall_cli(world, *_imported)
     assert (done.code, done.json["new"], done.json["bad"]) == (0, 300, 0)
-    assert len(books.rows(world / "mall.db", "SELECT * FROM v_stock")) == offers + 300
+    assert len(books.rows(database_of(world), "SELECT * FROM v_stock")) == offers + 300
     title = rows[0]["商品名称"]
     found = mall_cli(world, "search", "query", title, "--json").json
     assert title in [item["title"] for item in found["items"]]
 
     assert mall_cli(world, "restore", str(copy)).code == 0
-    assert len(books.rows(world / "mall.db", "SELECT * FROM v_stock")) == offers
+    assert len(books.rows(database_of(world), "SELECT * FROM v_stock")) == offers
     found = mall_cli(world, "search", "query", title, "--json").json
     assert title not in [item["title"] for item in found["items"]]
 
 
+@pytest.mark.sqlite_only("restore puts a file back")
 def test_restore_is_refused_beside_a_running_mall(real_mall: Mall, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     assert real_mall.cli("backup", str(copy)).code == 0
-    before = real_mall.database.stat().st_ino
+    before = (real_mall.folder / "mall.db").stat().st_ino
     refused = real_mall.cli("restore", str(copy))
     assert refused.code == 1
     assert "正在运行" in refused.err
-    assert real_mall.database.stat().st_ino == before
+    assert (real_mall.folder / "mall.db").stat().st_ino == before
 
 
 def test_clock_is_moved_and_jobs_run(world: Path) -> None:
     """Credit lapses when its day is over, and goes where its pot says: back to the budget."""
-    before = books.balances(world / "mall.db")
+    before = books.balances(database_of(world))
     moved = mall_cli(world, "clock", "advance", "30d", "--json")
     assert moved.code == 0
     check(moved.json, {"now": TIME, "offset_seconds": WHOLE})
@@ -295,7 +307,7 @@ def test_clock_is_moved_and_jobs_run(world: Path) -> None:
     done = mall_cli(world, "clock", "run-due", "--json")
     assert done.code == 0
     check(done.json["jobs"], {"checkout.sweep_unpaid": WHOLE, "enterprises.expire_credit": WHOLE})
-    after = books.balances(world / "mall.db")
+    after = books.balances(database_of(world))
     # The festival pot of both of Alpha's employees, ¥400 each; nothing else is due by then.
     changed = {p: after.get(p, 0) - before.get(p, 0) for p in before.keys() | after.keys()}
     changed = {place: amount for place, amount in changed.items() if amount}
@@ -303,9 +315,12 @@ def test_clock_is_moved_and_jobs_run(world: Path) -> None:
     [budget] = [account for (account, _), amount in changed.items() if amount > 0]
     assert budget.startswith("budget/")
     assert budget.endswith("/open")
-    books.check_books(world / "mall.db")
+    books.check_books(database_of(world))
 
 
+@pytest.mark.sqlite_only(
+    "tampers with a copy of the file; the same on a server: test_audit, test_ledger"
+)
 def test_tampering_is_found(world: Path, tmp_path: Path) -> None:
     """History refuses an edit; where the triggers were dropped first, the checks find it."""
     folder = tmp_path / "var"

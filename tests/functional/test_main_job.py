@@ -308,8 +308,8 @@ def test_postings_of_the_order(real_mall: Mall, bought: Bought) -> None:
 
 
 def order_enterprise(mall: Mall, order_id: str) -> str:
-    query = "SELECT enterprise_id FROM v_orders WHERE order_id = ?"
-    [row] = books.rows(mall.database, query, order_id)
+    query = "SELECT enterprise_id FROM v_orders WHERE order_id = :id"
+    [row] = books.rows(mall.database, query, id=order_id)
     return str(row["enterprise_id"])
 
 
@@ -338,8 +338,8 @@ def test_stock_left_the_shelf(real_mall: Mall, bought: Bought) -> None:
 
 def test_orders_view_is_the_order(real_mall: Mall, bought: Bought) -> None:
     order = bought.order
-    query = "SELECT * FROM v_orders WHERE order_id = ?"
-    [row] = books.rows(real_mall.database, query, order["order_id"])
+    query = "SELECT * FROM v_orders WHERE order_id = :id"
+    [row] = books.rows(real_mall.database, query, id=order["order_id"])
     del row["enterprise_id"]
     assert row == {
         "order_id": order["order_id"],
