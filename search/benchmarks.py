@@ -1,12 +1,14 @@
 """What ``mall bench search`` and ``mall bench rebuild`` run: ours, and the bare engine as floor.
 
 ``engine_call`` is the adapter alone (candidates, total, facets); ``service_call`` the whole
-search as the API calls it; ``floor_call`` what the engine library needs for the reference query
-(any half of the characters, a price filter, two facets), compiled and run without our layers.
+search as the API calls it; ``floor_call`` what the engine's own library needs for the reference
+query (any half of the characters, a price filter, two facets), without our layers.
 """
 
 from collections.abc import Callable
 from typing import Any
+
+from elasticsearch import Elasticsearch
 
 from enterprises.services.eligibility import Viewer
 from kernel.db import read_only
@@ -16,10 +18,12 @@ from search.engines.base import (
     AnyOf,
     Between,
     EngineQuery,
+    EngineView,
     NumberField,
     Token,
     TokenField,
 )
+from search.engines.elasticsearch import ElasticsearchView
 from search.engines.embedded import EmbeddedView
 from search.engines.tantivy_schema import compile_clause
 from search.goods_filters import Choice, Scope, one_listing_each
@@ -36,18 +40,23 @@ _FACETS: dict[str, Any] = {
 }
 
 
-def engine_call(view: EmbeddedView, text: str) -> Callable[[], int]:
+def engine_call(view: EngineView, text: str) -> Callable[[], int]:
     """The adapter's part of one search of all goods; returns the total. Planned beforehand."""
     query = tokenise_query(text)
-    where = one_listing_each(None)
-    plan = queries.plan_text(view, query, visible=where, weights=get_weights())
-    match = queries.match_clause(query, plan)
-    wanted = EngineQuery(
-        where=AllOf((where, match)),
-        scores=queries.score_tokens(query, plan, get_weights()),
-        limit=get_weights().candidates,
-        facets=facets.request((match,), Scope(), Choice()),
-    )
+    visible = one_listing_each(None)
+
+    def ask(plan: queries.TextPlan) -> EngineQuery:
+        match = queries.match_clause(query, plan)
+        return queries.scored_query(
+            query,
+            plan,
+            where=visible,
+            facets=facets.request((match,), Scope(), Choice()),
+            weights=get_weights(),
+        )
+
+    plan, _ = queries.find_matches(view, query, ask, visible=visible, weights=get_weights())
+    wanted = ask(plan)
     return lambda: view.search(wanted).total
 
 
@@ -61,8 +70,16 @@ def service_call(text: str) -> Callable[[], int]:
     return run
 
 
-def floor_call(view: EmbeddedView, text: str) -> Callable[[], int]:
-    """The reference query straight on the library's searcher."""
+def floor_call(view: EngineView, text: str) -> Callable[[], int]:
+    """The reference query straight on the engine's own library, without our layers."""
+    if isinstance(view, EmbeddedView):
+        return _tantivy_floor(view, text)
+    if isinstance(view, ElasticsearchView):
+        return elasticsearch_floor(view.client, view.alias, text)
+    raise TypeError(f"no floor for {type(view).__name__}")
+
+
+def _tantivy_floor(view: EmbeddedView, text: str) -> Callable[[], int]:
     units = tokenise_query(text).units
     compiled = compile_clause(
         AllOf(
@@ -81,5 +98,34 @@ def floor_call(view: EmbeddedView, text: str) -> Callable[[], int]:
         found = searcher.search(compiled, limit=_CANDIDATES, count=True)
         searcher.aggregate(compiled, _FACETS)
         return int(found.count)
+
+    return run
+
+
+def elasticsearch_floor(client: Elasticsearch, index: str, text: str) -> Callable[[], int]:
+    """The reference query as one plain ``_search``; only ids and scores come back."""
+    units = tokenise_query(text).units
+    any_half = {
+        "bool": {
+            "should": [{"term": {TokenField.CHARS.value: unit}} for unit in units],
+            "minimum_should_match": (len(units) + 1) // 2,
+        }
+    }
+    cheap = {"range": {NumberField.PRICE.value: {"lte": _PRICE_MAX}}}
+    facets_wanted = {
+        name: {"terms": {"field": name, "size": 50}}
+        for name in (NumberField.BRAND.value, NumberField.CATEGORY.value)
+    }
+
+    def run() -> int:
+        found = client.search(
+            index=index,
+            query={"bool": {"must": [any_half], "filter": [cheap]}},
+            size=_CANDIDATES,
+            track_total_hits=True,
+            source=False,
+            aggs=facets_wanted,
+        )
+        return int(found["hits"]["total"]["value"])
 
     return run

@@ -11,11 +11,18 @@ from kernel.db import read_only
 from kernel.settings import get_settings
 from search import documents
 from search.engines.base import RebuildState, SearchEngine, WriteReport
+from search.engines.choice import get_engine
 from search.suggestions import SuggestionFile, build_list
 from shop.services.catalogue import products_of_merchant
 
 # A commit costs about as much as two hundred documents, and a step of a rebuild must stay short.
 BATCH = 2_500
+_MAKE_DOCUMENTS = (
+    "tokens.py",
+    "documents.py",
+    "engines/tantivy_schema.py",
+    "engines/elasticsearch_mapping.py",
+)
 _MAX_SUGGESTED_BRANDS = 5_000
 _MAX_SUGGESTED_PRODUCTS = 5_000
 
@@ -34,7 +41,7 @@ def documents_fingerprint() -> str:
     """Names the code that makes documents: another code must not continue a rebuild."""
     folder = Path(__file__).parent
     digest = hashlib.sha256()
-    for name in ("tokens.py", "documents.py", "engines/tantivy_schema.py"):
+    for name in _MAKE_DOCUMENTS:
         digest.update((folder / name).read_bytes())
     return digest.hexdigest()[:16]
 
@@ -108,8 +115,9 @@ def suggestion_file() -> SuggestionFile:
 
 def write_suggestions() -> None:
     """Make the list of suggestions anew from the database."""
+    state = get_engine().state()
     with read_only():
         source = documents.read_suggest_source(
             brands=_MAX_SUGGESTED_BRANDS, products=_MAX_SUGGESTED_PRODUCTS
         )
-    suggestion_file().write(build_list(source))
+    suggestion_file().write(build_list(source, made_of=state))

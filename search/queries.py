@@ -6,7 +6,7 @@ and is kept in the cursor. The order is another matter: the engine scores the ma
 the second stage re-orders the first few hundred.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
@@ -17,6 +17,7 @@ from search.engines.base import (
     AnyOf,
     Clause,
     EngineQuery,
+    EngineResult,
     EngineView,
     Facet,
     Hit,
@@ -57,51 +58,53 @@ class TextPlan:
 
 @dataclass(frozen=True, slots=True)
 class RankedList:
-    """The head of a relevance list (at most ``LIST_END``), the exact total, the facets."""
+    """The head of a relevance list, the exact total, the facets."""
 
     hits: tuple[Hit, ...]
     total: int
     facets: dict[str, tuple[tuple[int, int], ...]]
 
 
-def plan_text(
-    view: EngineView, query: QueryTokens, *, visible: Clause, weights: Weights
-) -> TextPlan:
-    """All words, where that finds enough among what the person may see; else half.
+def find_matches(
+    view: EngineView,
+    query: QueryTokens,
+    ask: Callable[[TextPlan], EngineQuery],
+    *,
+    visible: Clause,
+    weights: Weights,
+) -> tuple[TextPlan, EngineResult]:
+    """Search by the strictest match set that is enough, and say which that was.
 
-    Whether half finds anything is not asked here: the search itself will tell, and
-    ``loosen`` is for when it found nothing.
+    All words, where that finds enough among what the person may see; else half of the
+    characters; else some, where half of them find nothing that the person may see: a facet
+    that leaves nothing over is the person's own choice. ``ask`` makes the query of a plan.
     """
+
+    def seen(plan: TextPlan) -> Clause:
+        return AllOf((visible, match_clause(query, plan)))
+
     plan = TextPlan(MatchKind.ALL_WORDS, _spelt_runs(view, query.latin))
-    found = view.count(AllOf((visible, match_clause(query, plan)))) if query.units else 0
-    if found >= weights.strict_enough:
-        return plan
-    return replace(plan, kind=MatchKind.HALF_OF_CHARACTERS)
-
-
-def loosen(
-    view: EngineView, query: QueryTokens, plan: TextPlan, *, visible: Clause
-) -> TextPlan | None:
-    """The looser plan, where half of the characters find nothing that the person may see.
-
-    None where the plan stands: a facet that leaves nothing over is the person's own choice.
-    """
-    if plan.kind is not MatchKind.HALF_OF_CHARACTERS or not query.units:
-        return None
-    if view.count(AllOf((visible, match_clause(query, plan)))):
-        return None
-    return replace(plan, kind=MatchKind.SOME_CHARACTERS)
+    if query.units:
+        found = view.search(replace(ask(plan), also_count=seen(plan)))
+        if found.also >= weights.strict_enough:
+            return plan, found
+    plan = replace(plan, kind=MatchKind.HALF_OF_CHARACTERS)
+    found = view.search(ask(plan))
+    if found.total or not query.units or view.any_match([seen(plan)])[0]:
+        return plan, found
+    plan = replace(plan, kind=MatchKind.SOME_CHARACTERS)
+    return plan, view.search(ask(plan))
 
 
 def _spelt_runs(view: EngineView, runs: Iterable[LatinRun]) -> tuple[str, ...]:
     texts = list(dict.fromkeys(run.text for run in runs if len(run.text) > 1))
-    rare = max(_RARE_COUNT, int(view.size * _RARE_SHARE))
-    counts = view.frequencies(TokenField.CHARS, texts)
-    return tuple(
-        text
-        for text, count in zip(texts, counts, strict=True)
-        if len(text) >= _SPELLING_LENGTH or count <= rare
-    )
+    doubtful = [text for text in texts if len(text) < _SPELLING_LENGTH]
+    if not doubtful:
+        return tuple(texts)
+    found = view.statistics({TokenField.CHARS: doubtful})
+    rare = max(_RARE_COUNT, int(found.listings * _RARE_SHARE))
+    counts = found.frequencies[TokenField.CHARS]
+    return tuple(text for text in texts if counts.get(text, 0) <= rare)
 
 
 def match_clause(query: QueryTokens, plan: TextPlan) -> Clause:
@@ -170,37 +173,48 @@ def score_tokens(query: QueryTokens, plan: TextPlan, weights: Weights) -> tuple[
     return tuple(scored)
 
 
-def rank_matches(
-    view: EngineView,
+def scored_query(
     query: QueryTokens,
     plan: TextPlan,
     *,
     where: Clause,
     facets: tuple[Facet, ...] = (),
     weights: Weights,
-) -> RankedList:
-    """The relevance list over the match set within ``where``.
-
-    The first ``weights.candidates`` are in the order of the second stage, the rest in the
-    engine's.
-    """
-    found = view.search(
-        EngineQuery(
-            where=AllOf((where, match_clause(query, plan))),
-            scores=score_tokens(query, plan, weights),
-            limit=LIST_END,
-            facets=facets,
-        )
+) -> EngineQuery:
+    """The first candidates of a relevance list over the match set within ``where``."""
+    return EngineQuery(
+        where=AllOf((where, match_clause(query, plan))),
+        scores=score_tokens(query, plan, weights),
+        limit=weights.candidates,
+        facets=facets,
+        read=True,
     )
-    head, rest = found.hits[: weights.candidates], found.hits[weights.candidates :]
+
+
+def rest_query(
+    query: QueryTokens, plan: TextPlan, *, where: Clause, weights: Weights
+) -> EngineQuery:
+    """The whole relevance list in the engine's order, for who reads beyond the candidates."""
+    return EngineQuery(
+        where=AllOf((where, match_clause(query, plan))),
+        scores=score_tokens(query, plan, weights),
+        limit=LIST_END,
+        count=False,
+    )
+
+
+def rank(
+    view: EngineView, query: QueryTokens, found: EngineResult, *, weights: Weights
+) -> RankedList:
+    """The candidates in the order of the second stage."""
     order = ranking.order(
         ranking.weigh_query(query, view),
-        view.candidates(head),
-        [hit.score for hit in head],
+        view.candidates(found.hits),
+        [hit.score for hit in found.hits],
         weights.second_stage,
     )
     return RankedList(
-        hits=tuple(head[position] for position in order) + rest,
+        hits=tuple(found.hits[position] for position in order),
         total=found.total,
         facets=dict(found.facets),
     )
@@ -210,9 +224,9 @@ def search_text(
     view: EngineView, query: QueryTokens, *, visible: Clause, weights: Weights
 ) -> RankedList:
     """Plan and rank in one go, without filters or facets."""
-    plan = plan_text(view, query, visible=visible, weights=weights)
-    ranked = rank_matches(view, query, plan, where=visible, weights=weights)
-    looser = None if ranked.total else loosen(view, query, plan, visible=visible)
-    if looser is None:
-        return ranked
-    return rank_matches(view, query, looser, where=visible, weights=weights)
+
+    def ask(plan: TextPlan) -> EngineQuery:
+        return scored_query(query, plan, where=visible, weights=weights)
+
+    _, found = find_matches(view, query, ask, visible=visible, weights=weights)
+    return rank(view, query, found, weights=weights)

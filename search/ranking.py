@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from operator import mul
 
-from search.engines.base import Candidate, EngineView, TokenField
+from search.engines.base import Candidate, EngineView, TermStatistics, TokenField
 from search.tokens import QueryTokens, is_han
 
 FEATURES = (
@@ -31,6 +31,7 @@ FEATURES = (
 
 # However rare a noun's ending is, it says little.
 _LIGHT = 0.2
+_RANK_DIGITS = 4
 _NO_UNITS: frozenset[str] = frozenset()
 
 
@@ -48,25 +49,31 @@ class RankedQuery:
 
 def weigh_query(query: QueryTokens, view: EngineView) -> RankedQuery:
     """Ask the index how rare each token is; rare tokens say more about what is meant."""
+    found = view.statistics(
+        {
+            TokenField.CHARS: query.units,
+            TokenField.GRAMS: query.grams,
+            TokenField.WORDS: query.words,
+        }
+    )
     last = query.segments[-1] if query.segments else ()
     return RankedQuery(
         units={
             unit: rarity * _LIGHT if unit in query.light else rarity
-            for unit, rarity in _rarities(view, TokenField.CHARS, query.units).items()
+            for unit, rarity in _rarities(found, TokenField.CHARS).items()
         },
-        grams=_rarities(view, TokenField.GRAMS, query.grams),
-        words=_rarities(view, TokenField.WORDS, query.words),
+        grams=_rarities(found, TokenField.GRAMS),
+        words=_rarities(found, TokenField.WORDS),
         latin=frozenset(unit for unit in query.units if not is_han(unit)),
         head="".join(last),
         joined="".join(query.units),
     )
 
 
-def _rarities(view: EngineView, field: TokenField, tokens: Sequence[str]) -> dict[str, float]:
-    size = view.size
-    counts = view.frequencies(field, tokens)
+def _rarities(found: TermStatistics, field: TokenField) -> dict[str, float]:
     return {
-        token: math.log1p(size / (count + 1)) for token, count in zip(tokens, counts, strict=True)
+        token: math.log1p(found.listings / (count + 1))
+        for token, count in found.frequencies[field].items()
     }
 
 
@@ -138,10 +145,16 @@ def order(
     engine_scores: Sequence[float],
     weights: Sequence[float],
 ) -> list[int]:
-    """Positions of the candidates, best first; equal ranks keep the engine's order."""
+    """Positions of the candidates, best first; equal ranks keep the engine's order.
+
+    Ranks are compared as far as the scores of all engines agree.
+    """
     best = max(engine_scores, default=0.0) or 1.0
     ranks = [
-        sum(map(mul, weights, features(query, candidate, engine_share=score / best)))
+        round(
+            sum(map(mul, weights, features(query, candidate, engine_share=score / best))),
+            _RANK_DIGITS,
+        )
         for candidate, score in zip(candidates, engine_scores, strict=True)
     ]
     return sorted(range(len(ranks)), key=lambda position: -ranks[position])

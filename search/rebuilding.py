@@ -8,8 +8,7 @@ from kernel import outbox
 from kernel.db import read_only, write_transaction
 from kernel.worker import drain_lane
 from search import documents, indexing, tasks
-from search.engines.base import SearchEngine
-from search.engines.generations import IndexBusy
+from search.engines.base import IndexBusy, SearchEngine
 
 _POLL_SECONDS = 0.2
 _LANE = "index"

@@ -5,7 +5,7 @@ database again (feature S2), and what no longer holds is dropped from the page.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -36,6 +36,7 @@ from search.weights import get_weights
 from shop.rules import GoodsRule
 from shop.services.categories import category_tree
 
+_BROWSE = TextPlan(queries.MatchKind.ALL_WORDS)
 MAX_TEXT = 100
 MAX_LIMIT = 100
 
@@ -175,11 +176,7 @@ def search(
     if cursor is not None and cursor.epoch != found.epoch:
         # The programme changed between two pages: what is visible, and counted, is another list.
         raise CursorExpired
-    page = (
-        _relevance_page(found, cursor)
-        if found.sort is SortBy.RELEVANCE
-        else _sorted_page(found, cursor)
-    )
+    page = _page(found, cursor)
     return SearchResult(
         total=page.total,
         items=_show(found, viewer, page.product_ids),
@@ -238,21 +235,12 @@ def _choose(request: SearchRequest) -> Choice:
 # --- pages ---------------------------------------------------------------------------------
 
 
-def _plan(found: _Search, cursor: Cursor | None) -> TextPlan:
-    """The match set: of the cursor, or chosen from text and programme alone."""
-    if cursor is not None:
-        return cursor.plan
-    if found.query is None:
-        return TextPlan(queries.MatchKind.ALL_WORDS)
-    return queries.plan_text(
-        found.view, found.query, visible=visible_clause(found.seen), weights=get_weights()
-    )
-
-
-def _looser(found: _Search, plan: TextPlan) -> TextPlan | None:
-    if found.query is None:
-        return None
-    return queries.loosen(found.view, found.query, plan, visible=visible_clause(found.seen))
+def _page(found: _Search, cursor: Cursor | None) -> _Page:
+    if cursor is not None and cursor.kept:
+        return _kept_page(found, cursor)
+    if cursor is None and found.sort is SortBy.RELEVANCE:
+        return _relevance_page(found)
+    return _sorted_page(found, cursor)
 
 
 def _facets(found: _Search, plan: TextPlan) -> tuple[base.Facet, ...]:
@@ -261,60 +249,95 @@ def _facets(found: _Search, plan: TextPlan) -> tuple[base.Facet, ...]:
     )
 
 
-def _relevance_page(found: _Search, cursor: Cursor | None) -> _Page:
-    if cursor is not None:
-        kept = found.lists.find(cursor.kept)
-        if kept is None:
-            raise CursorExpired
-        return _page_of_kept(found, kept, cursor.plan, name=cursor.kept, offset=cursor.offset)
-    assert found.query is not None
-    plan = _plan(found, None)
-    ranked = _rank(found, found.query, plan)
-    if not ranked.total:
-        looser = _looser(found, plan)
-        if looser is not None:
-            plan, ranked = looser, _rank(found, found.query, looser)
-    kept = KeptList([hit.product_id for hit in ranked.hits], ranked.total, ranked.facets)
-    more = len(ranked.hits) > found.request.limit
-    name = found.lists.keep(kept) if more else ""
-    return _page_of_kept(found, kept, plan, name=name, offset=0)
-
-
-def _rank(found: _Search, query: QueryTokens, plan: TextPlan) -> queries.RankedList:
-    return queries.rank_matches(
-        found.view,
-        query,
-        plan,
-        where=found.where(),
-        facets=_facets(found, plan),
-        weights=get_weights(),
+def _find(
+    found: _Search, ask: Callable[[TextPlan], EngineQuery]
+) -> tuple[TextPlan, base.EngineResult]:
+    """The match set, chosen from text and programme alone, and what was asked of it."""
+    if found.query is None:
+        return _BROWSE, found.view.search(ask(_BROWSE))
+    visible = visible_clause(found.seen)
+    return queries.find_matches(
+        found.view, found.query, ask, visible=visible, weights=get_weights()
     )
+
+
+def _relevance_page(found: _Search) -> _Page:
+    query = found.query
+    assert query is not None
+
+    def ask(plan: TextPlan) -> EngineQuery:
+        return queries.scored_query(
+            query,
+            plan,
+            where=found.where(),
+            facets=_facets(found, plan),
+            weights=get_weights(),
+        )
+
+    plan, matches = _find(found, ask)
+    ranked = queries.rank(found.view, query, matches, weights=get_weights())
+    kept = KeptList([hit.product_id for hit in ranked.hits], ranked.total, ranked.facets)
+    more = _has_more(kept, found.request.limit)
+    return _page_of_kept(found, kept, plan, name=found.lists.keep(kept) if more else "", offset=0)
+
+
+def _has_more(kept: KeptList, end: int) -> bool:
+    """Whether a list goes on; of most only the head was read."""
+    return end < (min(kept.total, queries.LIST_END) if _is_head(kept) else len(kept.product_ids))
+
+
+def _is_head(kept: KeptList) -> bool:
+    return len(kept.product_ids) == get_weights().candidates < kept.total
+
+
+def _kept_page(found: _Search, cursor: Cursor) -> _Page:
+    """A further page of a kept list; who reads beyond its head is given the rest."""
+    kept, name = found.lists.find(cursor.kept), cursor.kept
+    if kept is None:
+        raise CursorExpired
+    beyond = cursor.offset + found.request.limit > len(kept.product_ids)
+    if beyond and _is_head(kept) and found.query is not None:
+        rest = found.view.search(
+            queries.rest_query(found.query, cursor.plan, where=found.where(), weights=get_weights())
+        )
+        ids = dict.fromkeys([*kept.product_ids, *(hit.product_id for hit in rest.hits)])
+        kept = KeptList(list(ids)[: queries.LIST_END], kept.total, kept.facets)
+        name = found.lists.keep(kept)
+    return _page_of_kept(found, kept, cursor.plan, name=name, offset=cursor.offset)
 
 
 def _page_of_kept(
     found: _Search, kept: KeptList, plan: TextPlan, *, name: str, offset: int
 ) -> _Page:
     end = offset + found.request.limit
-    goes_on = end < len(kept.product_ids)
     return _Page(
         product_ids=list(kept.product_ids[offset:end]),
         total=kept.total,
         counts=kept.facets,
         plan=plan,
         next_cursor=Cursor(found.name, found.epoch, plan, kept=name, offset=end)
-        if goes_on
+        if _has_more(kept, end)
         else None,
     )
 
 
 def _sorted_page(found: _Search, cursor: Cursor | None) -> _Page:
-    plan = _plan(found, cursor)
-    answer = _sorted_hits(found, plan, cursor)
-    if not answer.total and cursor is None:
-        looser = _looser(found, plan)
-        if looser is not None:
-            plan, answer = looser, _sorted_hits(found, looser, None)
+    sort_field, descending = _SORTS[found.sort]
     limit = found.request.limit
+
+    def ask(plan: TextPlan) -> EngineQuery:
+        return EngineQuery(
+            where=AllOf((found.text_clause(plan), found.where())),
+            sort=base.Sort(sort_field, descending, None if cursor is None else cursor.after),
+            # One more than the page, to know whether it goes on.
+            limit=limit + 1,
+            facets=_facets(found, plan),
+        )
+
+    if cursor is not None:
+        plan, answer = cursor.plan, found.view.search(ask(cursor.plan))
+    else:
+        plan, answer = _find(found, ask)
     hits = answer.hits[:limit]
     goes_on = len(answer.hits) > limit
     return _Page(
@@ -325,19 +348,6 @@ def _sorted_page(found: _Search, cursor: Cursor | None) -> _Page:
         next_cursor=Cursor(found.name, found.epoch, plan, after=hits[-1].position)
         if goes_on
         else None,
-    )
-
-
-def _sorted_hits(found: _Search, plan: TextPlan, cursor: Cursor | None) -> base.EngineResult:
-    sort_field, descending = _SORTS[found.sort]
-    return found.view.search(
-        EngineQuery(
-            where=AllOf((found.text_clause(plan), found.where())),
-            sort=base.Sort(sort_field, descending, None if cursor is None else cursor.after),
-            # One more than the page, to know whether it goes on.
-            limit=found.request.limit + 1,
-            facets=_facets(found, plan),
-        )
     )
 
 

@@ -19,18 +19,21 @@ import rjieba
 from enterprises.services.eligibility import Viewer
 from search import documents
 from search.documents import SuggestSource
-from search.engines.base import AllOf, AnyValue, Clause, EngineView, NumberField
+from search.engines.base import AllOf, AnyValue, Clause, EngineUnavailable, NumberField
 from search.engines.choice import get_engine
 from search.engines.files import replace_file, stamp
 from search.goods_filters import Scope, visible_clause
 from search.queries import MatchKind, TextPlan, match_clause
 from search.tokens import is_han, normalise, spellings, syllables, tokenise_query
+from shop.rules import GoodsRule
+from shop.services.categories import category_tree
 
 MAX_TEXT = 40
 SHOWN = 10
 # Enough to find ten that lead somewhere; a bound on what one keystroke may cost.
 _TRIED = 40
 _SCANNED = 400
+_ASKED_AT_ONCE = 12
 _MAX_WORDS = 8_000
 _MIN_WORD_COUNT = 2
 _FILE = "suggestions.json"
@@ -67,9 +70,15 @@ class Suggestion:
 
 
 class SuggestionList:
-    """Entries under all the keys that may be typed for them, sorted for prefix search."""
+    """Entries under all the keys that may be typed for them, sorted for prefix search.
 
-    def __init__(self, entries: Sequence[Entry], keys: Sequence[tuple[str, int]]) -> None:
+    ``made_of`` names the state of the index that the list goes with.
+    """
+
+    def __init__(
+        self, entries: Sequence[Entry], keys: Sequence[tuple[str, int]], *, made_of: str = ""
+    ) -> None:
+        self.made_of = made_of
         self._entries = entries
         self._keys = [key for key, _ in keys]
         self._refs = [ref for _, ref in keys]
@@ -117,6 +126,7 @@ class SuggestionList:
         """The file's content."""
         return orjson.dumps(
             {
+                "made_of": self.made_of,
                 "entries": [[e.text, e.kind.value, e.ref, e.weight] for e in self._entries],
                 "keys": list(zip(self._keys, self._refs, strict=True)),
             }
@@ -129,10 +139,11 @@ class SuggestionList:
         entries = [
             Entry(text, Kind(kind), ref, weight) for text, kind, ref, weight in value["entries"]
         ]
-        return cls(entries, [(key, ref) for key, ref in value["keys"]])
+        keys = [(key, ref) for key, ref in value["keys"]]
+        return cls(entries, keys, made_of=value.get("made_of", ""))
 
 
-def build_list(source: SuggestSource) -> SuggestionList:
+def build_list(source: SuggestSource, *, made_of: str = "") -> SuggestionList:
     """Categories, brands, the most sold products and the words of their titles."""
     entries = [
         *(Entry(name, Kind.CATEGORY, ref, 0) for ref, name in source.categories),
@@ -146,7 +157,7 @@ def build_list(source: SuggestSource) -> SuggestionList:
         if word not in known
     ]
     keys = [(key, ref) for ref, entry in enumerate(entries) for key in _keys(entry)]
-    return SuggestionList(entries, sorted(keys))
+    return SuggestionList(entries, sorted(keys), made_of=made_of)
 
 
 def _common_words(titles: Iterable[str]) -> list[tuple[str, int]]:
@@ -191,27 +202,25 @@ class SuggestionFile:
         """Replace the list for all processes."""
         replace_file(self._path, suggestions.to_json())
 
-    def written_ns(self) -> int:
-        """When the list was written, in the file system's nanoseconds; 0 for never."""
-        found = stamp(self._path)
-        return 0 if found is None else found[0]
-
 
 def suggest(*, viewer: Viewer, text: str, suggestions: SuggestionFile) -> list[Suggestion]:
     """At most ten suggestions for what was typed so far; each finds something to see."""
     typed = " ".join(normalise(text[:MAX_TEXT]).split())
     if not typed:
         return []
-    view = get_engine().view()
     sellers = documents.all_seller_ids() if viewer.programme.exclude.get("merchants") else None
     visible = visible_clause(Scope((viewer.programme,), sellers or frozenset()))
     shown: dict[str, Suggestion] = {}
-    for entry in suggestions.current().find(typed)[:_TRIED]:
-        if entry.text not in shown and _leads_somewhere(view, entry, visible):
-            shown[entry.text] = Suggestion(entry.text, entry.kind)
-        if len(shown) == SHOWN:
+    tried = suggestions.current().find(typed)[:_TRIED]
+    # Most lead somewhere, so that the first few are nearly always enough.
+    for start in range(0, len(tried), _ASKED_AT_ONCE):
+        entries = tried[start : start + _ASKED_AT_ONCE]
+        for entry, leads in zip(entries, _lead_somewhere(viewer, entries, visible), strict=True):
+            if leads:
+                shown.setdefault(entry.text, Suggestion(entry.text, entry.kind))
+        if len(shown) >= SHOWN:
             break
-    return list(shown.values())
+    return list(shown.values())[:SHOWN]
 
 
 _REF_FIELDS = {
@@ -221,11 +230,37 @@ _REF_FIELDS = {
 }
 
 
-def _leads_somewhere(view: EngineView, entry: Entry, visible: Clause) -> bool:
+def _lead_somewhere(viewer: Viewer, entries: Sequence[Entry], visible: Clause) -> Sequence[bool]:
+    """Of each entry, whether it leads to something that may be seen."""
+    try:
+        return get_engine().view().any_match([AllOf((visible, _target(each))) for each in entries])
+    except EngineUnavailable:
+        return [_may_lead(viewer.programme, entry) for entry in entries]
+
+
+def _target(entry: Entry) -> Clause:
     number = _REF_FIELDS.get(entry.kind)
-    target: Clause
     if number is not None:
-        target = AnyValue(number, (entry.ref,))
-    else:
-        target = match_clause(tokenise_query(entry.text), TextPlan(MatchKind.ALL_WORDS))
-    return view.count(AllOf((visible, target))) > 0
+        return AnyValue(number, (entry.ref,))
+    return match_clause(tokenise_query(entry.text), TextPlan(MatchKind.ALL_WORDS))
+
+
+def _may_lead(rule: GoodsRule, entry: Entry) -> bool:
+    """What can be said without the index: a word tells nothing, the rest must not be out.
+
+    A single product is only offered where no rule hides anything.
+    """
+    if entry.kind is Kind.PRODUCT:
+        return not rule.include and not rule.exclude
+    dimension = _RULE_NAMES.get(entry.kind)
+    if dimension is None:
+        return True
+    ids = {entry.ref}
+    if entry.kind is Kind.CATEGORY:
+        tree = category_tree()
+        ids = set(tree.with_ancestors(entry.ref)) if entry.ref in tree.by_id else set()
+    wanted, unwanted = rule.include.get(dimension), rule.exclude.get(dimension, frozenset())
+    return bool(ids) and not ids & unwanted and (not wanted or bool(ids & wanted))
+
+
+_RULE_NAMES = {Kind.CATEGORY: "categories", Kind.BRAND: "brands"}

@@ -10,6 +10,7 @@ from kernel import outbox, schedule
 from kernel.db import write_transaction
 from kernel.tasks import task
 from search import indexing
+from search.engines.base import EngineUnavailable, IndexBusy
 from search.engines.choice import get_engine
 
 REBUILD_WANTED = "search.rebuild_wanted"
@@ -42,7 +43,12 @@ def rebuild_step() -> None:
     if engine.rebuild_state() is None:
         # A second chain of steps, or a step that was run twice: the swap is done.
         return
-    if not indexing.rebuild_step(engine).generation:
+    try:
+        step = indexing.rebuild_step(engine)
+    except (IndexBusy, LookupError):
+        # Another process goes on with it, or has just finished it.
+        return
+    if not step.generation:
         _ask_for_next_step()
 
 
@@ -59,8 +65,11 @@ def ask_for_rebuild() -> None:
 @schedule.job("search.suggestions", every=timedelta(seconds=20))
 def refresh_suggestions() -> int:
     """Make the list of suggestions anew when the index has changed since it was made."""
-    changed_ns = get_engine().changed_ns()
-    if changed_ns <= indexing.suggestion_file().written_ns():
+    try:
+        state = get_engine().state()
+    except EngineUnavailable:
+        return 0
+    if not state or state == indexing.suggestion_file().current().made_of:
         return 0
     indexing.write_suggestions()
     return 1

@@ -5,12 +5,32 @@ combinations as filters, boosted terms for scores, sorting by one packed integer
 range aggregations, and writes with an external version. No analyser, script or joined query.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from kernel.tasks import PartUnavailable
 from search.tokens import TokenFields
+
+
+class IndexBusy(RuntimeError):
+    """Another process is the writer of this index, or is rebuilding it."""
+
+
+class EngineUnavailable(PartUnavailable):
+    """The engine cannot answer now; ``retry_after`` is when it may be asked again, in seconds."""
+
+    def __init__(self, reason: str, *, retry_after: float = 1.0) -> None:
+        super().__init__(f"search: {reason}", retry_after=retry_after)
+
+
+class RefusedDocuments(ValueError):
+    """The engine takes documents of some products in no form; all others were written."""
+
+    def __init__(self, product_ids: Sequence[int], reason: str) -> None:
+        super().__init__(f"refused products {list(product_ids)[:20]}: {reason}")
+        self.product_ids = tuple(product_ids)
 
 
 class TokenField(StrEnum):
@@ -59,6 +79,11 @@ def pack_sort_key(key: int, product_id: int) -> int:
     if not 0 <= product_id <= _MAX_ID:
         raise ValueError(f"product id {product_id} does not fit {ID_BITS} bits")
     return min(max(key, 0), _MAX_KEY) << ID_BITS | product_id
+
+
+def product_of(packed: int) -> int:
+    """The product id in a packed key."""
+    return packed & _MAX_ID
 
 
 # --- what is written -----------------------------------------------------------------------
@@ -193,7 +218,10 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class TermsFacet:
-    """Count listings by the values of ``field`` among those that match ``where``."""
+    """Count listings by the values of ``field`` among those that match ``where``.
+
+    The answer has the ``size`` values that most of them have.
+    """
 
     name: str
     field: NumberField
@@ -218,7 +246,9 @@ Facet = TermsFacet | RangesFacet
 class EngineQuery:
     """One search: a filter, an order (by score or by a sort), a limit and facets.
 
-    With neither ``scores`` nor ``sort`` the order is the engine's own.
+    Equal scores are ordered by product; with neither ``scores`` nor ``sort`` the order is the
+    engine's own. ``also_count`` is a second filter whose matches are counted, ``read`` says
+    that ``candidates`` will be asked for the texts of the hits.
     """
 
     where: Clause
@@ -227,19 +257,30 @@ class EngineQuery:
     limit: int = 10
     count: bool = True
     facets: tuple[Facet, ...] = ()
+    also_count: Clause | None = None
+    read: bool = False
 
 
 class Hit(NamedTuple):
     """A candidate. ``position`` is the packed sort value when sorted, else 0.
 
-    A tuple, because a search makes a thousand of them. ``address`` is the engine's own.
+    A tuple, because a search makes hundreds of them. ``address`` is the engine's own.
     """
 
     product_id: int
-    merchant_id: int
     score: float
     position: int
     address: object
+
+
+# Sums of single-precision numbers depend on their order, and that is the engine's own.
+_SCORE_DIGITS = 4
+
+
+def order_ties(hits: Iterable[Hit]) -> tuple[Hit, ...]:
+    """Scored hits with scores that mean the same on every engine, equal ones by product."""
+    rounded = [hit._replace(score=round(hit.score, _SCORE_DIGITS)) for hit in hits]
+    return tuple(sorted(rounded, key=lambda hit: (-hit.score, hit.product_id)))
 
 
 class Candidate(NamedTuple):
@@ -255,49 +296,74 @@ class Candidate(NamedTuple):
 class EngineResult:
     """Hits in order, the exact number of matches (0 when not counted) and facet counts.
 
-    A range facet's value is the index of its range.
+    A range facet's value is the index of its range. ``also`` are the matches of
+    ``also_count``.
     """
 
     hits: tuple[Hit, ...]
     total: int
     facets: Mapping[str, tuple[tuple[int, int], ...]]
+    also: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TermStatistics:
+    """How many listings there are, and in how many each token stands.
+
+    Deleted ones may still be counted, and the figures may be a minute old: they say how rare
+    a token is, nothing more.
+    """
+
+    listings: int
+    frequencies: Mapping[TokenField, Mapping[str, int]]
 
 
 class EngineView(Protocol):
-    """One consistent state of the index, for all the steps of one search."""
+    """The index as one search sees it; each answer is of one state, whole and consistent.
+
+    Every method may raise :class:`EngineUnavailable`.
+    """
 
     @property
     def generation(self) -> str:
-        """A name that changes when the whole index is swapped."""
+        """A name that changes when the whole index is swapped; empty before the first write."""
         ...
 
     @property
     def size(self) -> int:
-        """Number of documents."""
+        """Number of listings."""
         ...
 
     def search(self, query: EngineQuery) -> EngineResult: ...
 
     def count(self, where: Clause) -> int: ...
 
-    def frequencies(self, field: TokenField, tokens: Sequence[str]) -> list[int]:
-        """In how many documents each token stands (deleted ones may still be counted)."""
+    def any_match(self, filters: Sequence[Clause]) -> list[bool]:
+        """Of each filter, whether anything matches it."""
+        ...
+
+    def statistics(self, tokens: Mapping[TokenField, Sequence[str]]) -> TermStatistics:
+        """How rare the tokens of each field are."""
         ...
 
     def candidates(self, hits: Sequence[Hit]) -> list[Candidate]:
-        """The texts and numbers of hits that this view found, in their order."""
+        """The texts and numbers of hits of a query with ``read``, in their order."""
         ...
 
 
 class SearchEngine(Protocol):
-    """Reads through views; writes by product, with external versions, in generations."""
+    """Reads through views; writes by product, with external versions, in generations.
+
+    Every method may raise :class:`EngineUnavailable`, and those that write :class:`IndexBusy`
+    and :class:`RefusedDocuments`.
+    """
 
     def view(self) -> EngineView:
         """The newest committed state; cheap to call for every search."""
         ...
 
-    def changed_ns(self) -> int:
-        """When the live index last changed, in nanoseconds since 1970; 0 for never."""
+    def state(self) -> str:
+        """A name of what is in the live index; it changes with every write and swap."""
         ...
 
     def may_write(self) -> bool:
@@ -319,8 +385,16 @@ class SearchEngine(Protocol):
         """
         ...
 
-    def write_rebuild(self, changes: Sequence[ProductChange], *, last_id: int) -> WriteReport:
-        """Write a batch to the generation being built and remember how far it came."""
+    def write_rebuild(
+        self, changes: Sequence[ProductChange], *, last_id: int, gently: bool = True
+    ) -> WriteReport:
+        """Write a batch to the generation being built and remember how far it came.
+
+        ``gently`` leaves room for searches; without it all of the engine may be used.
+
+        Raises:
+            LookupError: no rebuild is under way.
+        """
         ...
 
     def rebuild_state(self) -> "RebuildState | None":
@@ -328,7 +402,11 @@ class SearchEngine(Protocol):
         ...
 
     def swap(self) -> str:
-        """Make the built generation the live one, atomically; returns its name."""
+        """Make the built generation the live one, atomically; returns its name.
+
+        Raises:
+            LookupError: no rebuild is under way.
+        """
         ...
 
     def abandon_rebuild(self) -> None:

@@ -6,7 +6,7 @@ write is committed before it returns.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from search.engines.base import (
     EngineResult,
     Facet,
     Hit,
+    IndexBusy,
     NoneOf,
     NumberField,
     ProductChange,
@@ -31,10 +32,13 @@ from search.engines.base import (
     RebuildState,
     Sort,
     TermsFacet,
+    TermStatistics,
     TokenField,
     WriteReport,
+    order_ties,
 )
-from search.engines.generations import GenerationStore, IndexBusy
+from search.engines.conjunctions import flatten
+from search.engines.generations import GenerationStore
 from search.engines.tantivy_schema import (
     SALES,
     SOURCE,
@@ -86,22 +90,36 @@ class EmbeddedView:
     def search(self, query: EngineQuery) -> EngineResult:
         """Hits in order, the exact total and the facet counts of one query."""
         hits, total = self._hits(query)
+        also = total
+        if query.also_count is not None and flatten(query.also_count) != flatten(query.where):
+            also = self.count(query.also_count)
         grouped: dict[Clause, list[Facet]] = {}
         for facet in query.facets:
             grouped.setdefault(facet.where, []).append(facet)
         counts: dict[str, tuple[tuple[int, int], ...]] = {}
         for where, facets in grouped.items():
             counts.update(self._count_facets(where, facets))
-        return EngineResult(hits=hits, total=total, facets=counts)
+        return EngineResult(hits=hits, total=total, facets=counts, also=also)
 
     def count(self, where: Clause) -> int:
         """The exact number of listings that match."""
         found = self._searcher.search(compile_clause(self._living(where)), limit=1, count=True)
         return int(found.count)
 
-    def frequencies(self, field: TokenField, tokens: Sequence[str]) -> list[int]:
-        """In how many documents each token stands (deleted ones may still be counted)."""
-        return [self._searcher.doc_freq(field.value, token) for token in tokens]
+    def any_match(self, filters: Sequence[Clause]) -> list[bool]:
+        """Of each filter, whether anything matches it."""
+        return [self.count(each) > 0 for each in filters]
+
+    def statistics(self, tokens: Mapping[TokenField, Sequence[str]]) -> TermStatistics:
+        """How rare the tokens of each field are (deleted listings may still be counted)."""
+        frequency = self._searcher.doc_freq
+        return TermStatistics(
+            listings=self.size,
+            frequencies={
+                field: {token: frequency(field.value, token) for token in values}
+                for field, values in tokens.items()
+            },
+        )
 
     def candidates(self, hits: Sequence[Hit]) -> list[Candidate]:
         """Texts and numbers of hits of this view, in their order."""
@@ -175,19 +193,14 @@ class EmbeddedView:
             return ()
         addresses = [address for _, address in found]
         products = self._searcher.fast_field_values(_PRODUCT, addresses)
-        merchants = self._searcher.fast_field_values(NumberField.MERCHANT.value, addresses)
         if scored:
-            return tuple(
-                Hit(product, merchant, score, 0, address)
-                for (score, address), product, merchant in zip(
-                    found, products, merchants, strict=True
-                )
+            return order_ties(
+                Hit(product, score, 0, address)
+                for (score, address), product in zip(found, products, strict=True)
             )
         return tuple(
-            Hit(product, merchant, 0.0, position, address)
-            for (position, address), product, merchant in zip(
-                found, products, merchants, strict=True
-            )
+            Hit(product, 0.0, position, address)
+            for (position, address), product in zip(found, products, strict=True)
         )
 
     def _count_facets(
@@ -327,11 +340,11 @@ class EmbeddedEngine:
         self._stamps = (pointer, commit)
         return self._view
 
-    def changed_ns(self) -> int:
-        """When the live index last changed, in the file system's nanoseconds; 0 for never."""
+    def state(self) -> str:
+        """Generation and stamp of the last commit; empty before the first."""
         generation = self._store.live()
         found = self._store.commit_stamp(generation) if generation else None
-        return 0 if found is None else found[0]
+        return "" if found is None else f"{generation}:{found[0]}:{found[1]}"
 
     # --- writing ---------------------------------------------------------------------------
 
@@ -371,8 +384,12 @@ class EmbeddedEngine:
             self._store.remember_building(state)
             return state
 
-    def write_rebuild(self, changes: Sequence[ProductChange], *, last_id: int) -> WriteReport:
+    def write_rebuild(
+        self, changes: Sequence[ProductChange], *, last_id: int, gently: bool = True
+    ) -> WriteReport:
         """Write a batch to the generation being built and remember how far it came.
+
+        One thread writes either way: a second would make more segments, not less time.
 
         Raises:
             LookupError: no rebuild is under way.

@@ -12,14 +12,10 @@ from typing import IO
 
 import orjson
 
-from search.engines.base import RebuildState
+from search.engines.base import IndexBusy, RebuildState
 from search.engines.files import replace_file, stamp
 
 FORMAT = 1
-
-
-class IndexBusy(RuntimeError):
-    """Another process is the writer of this index."""
 
 
 class GenerationStore:

@@ -23,6 +23,7 @@ from search.engines.base import (
     TokenField,
     pack_sort_key,
 )
+from search.engines.conjunctions import flatten, join_scores
 
 VERSION = "version"
 SALES = "sales"
@@ -181,11 +182,24 @@ def _all_of(clauses: Sequence[Clause]) -> tantivy.Query:
 
 
 def compile_scored(where: Clause, scores: Sequence[ScoredToken]) -> tantivy.Query:
-    """Match by ``where`` (which adds no score), order by the sum of the scored tokens."""
-    parts = [(_MUST, tantivy.Query.const_score_query(compile_clause(where), 0.0))]
-    for token in scores:
-        query = tantivy.Query.term_query(SCHEMA, token.field.value, token.value, "freq")
-        if token.boost != 1.0:
-            query = tantivy.Query.boost_query(query, token.boost)
-        parts.append((_SHOULD, query))
+    """Match by ``where``, order by the sum of the scored tokens."""
+    match = join_scores(flatten(where), scores)
+    parts: list[tuple[tantivy.Occur, tantivy.Query]] = []
+    if match.inside:
+        inside = [(_SHOULD, _scored(token)) for token in match.inside]
+        parts.append(
+            (
+                _MUST,
+                tantivy.Query.boolean_query(inside, minimum_number_should_match=match.minimum),
+            )
+        )
+    if match.filters or not match.inside:
+        filters = compile_clause(AllOf(match.filters))
+        parts.append((_MUST, tantivy.Query.const_score_query(filters, 0.0)))
+    parts += [(_SHOULD, _scored(token)) for token in match.beside]
     return tantivy.Query.boolean_query(parts)
+
+
+def _scored(token: ScoredToken) -> tantivy.Query:
+    query = tantivy.Query.term_query(SCHEMA, token.field.value, token.value, "freq")
+    return query if token.boost == 1.0 else tantivy.Query.boost_query(query, token.boost)

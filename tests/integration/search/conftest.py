@@ -1,4 +1,4 @@
-"""A search index of its own for every test."""
+"""A search index of its own for every test, on the engine that the environment names."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,15 +9,27 @@ from flask import Flask, g
 from kernel.settings import get_settings
 from search.engines import choice
 from search.indexing import _suggestions_in
+from tests import engines
 from tests.integration.search.world import World, found_world
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "embedded_only(reason): about the engine in the process")
+
+
+@pytest.fixture(autouse=True)
+def _fits_the_engine(request: pytest.FixtureRequest) -> None:
+    mark = request.node.get_closest_marker("embedded_only")
+    if mark is not None and not engines.is_embedded():
+        pytest.skip(f"embedded_only: {mark.args[0]}")
 
 
 @pytest.fixture
 def world(app: Flask) -> Iterator[World]:
     """Categories and three merchants, with an empty index."""
     g.pop("shop_categories", None)
+    engines.forget_indexes()
     shutil.rmtree(get_settings().index_dir, ignore_errors=True)
-    choice._embedded.cache_clear()
     _suggestions_in.cache_clear()
     yield found_world()
     choice.get_engine().close()

@@ -12,9 +12,9 @@ from kernel.settings import get_settings
 from search import rebuilding, tasks
 from search.cli import search_commands
 from search.engines.choice import get_engine
-from search.engines.embedded import EmbeddedEngine
 from search.indexing import documents_fingerprint
 from search.rebuilding import WorkerStopped, rebuild_now, wait_until_searchable
+from tests.engines import other_engine
 from tests.integration.search.world import World, add_product, change_product, index
 
 _LABELS = {
@@ -62,7 +62,7 @@ def test_rebuild_says_what_it_made_and_lets_go_of_the_index(stocked: World) -> N
     assert code == 0
     assert (body["products"], body["listings"], body["by_worker"]) == (2, 2, False)
     assert body["generation"] == get_engine().view().generation != before
-    other = EmbeddedEngine(get_settings().index_dir)
+    other = other_engine()
     assert other.may_write()
     other.close()
 
@@ -75,12 +75,13 @@ def test_a_rebuild_anew_does_not_go_on_with_the_old(stocked: World) -> None:
     assert rebuild_now(engine, anew=True).listings == 2
 
 
+@pytest.mark.embedded_only("any process may write to a search server")
 def test_a_worker_that_holds_the_index_is_asked(
     stocked: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(outbox, "_listeners", {})
     outbox.listen(tasks.REBUILD_WANTED, "search.rebuild")
-    asked = EmbeddedEngine(get_settings().index_dir)
+    asked = other_engine()
 
     with pytest.raises(WorkerStopped):
         rebuild_now(asked, patience=0.3)
@@ -88,6 +89,7 @@ def test_a_worker_that_holds_the_index_is_asked(
     assert outbox.backlog()["index"] == {"pending": 1}
 
 
+@pytest.mark.embedded_only("any process may write to a search server")
 def test_waiting_alone_does_the_work_and_waiting_for_a_stopped_worker_ends(
     stocked: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +97,7 @@ def test_waiting_alone_does_the_work_and_waiting_for_a_stopped_worker_ends(
     monkeypatch.setattr(rebuilding, "_ALONE_SECONDS", 0.1)
     outbox.listen("shop.products_changed", "search.index_products")
     change_product(stocked.products["北屿挂耳咖啡"], title="北屿冷萃咖啡")
-    other = EmbeddedEngine(get_settings().index_dir)
+    other = other_engine()
 
     with pytest.raises(WorkerStopped):
         wait_until_searchable(other, patience=0.5)

@@ -16,6 +16,7 @@ from search.engines.base import (
     Between,
     EngineQuery,
     Everything,
+    IndexBusy,
     ListingDocument,
     NoneOf,
     Nothing,
@@ -26,12 +27,12 @@ from search.engines.base import (
     Sort,
     SortField,
     TermsFacet,
+    TermStatistics,
     Token,
     TokenField,
     pack_sort_key,
 )
 from search.engines.embedded import EmbeddedEngine
-from search.engines.generations import IndexBusy
 from search.tokens import tokenise
 
 
@@ -172,7 +173,9 @@ def test_scores_order_and_frequencies(engine: EmbeddedEngine) -> None:
 
     assert [hit.product_id for hit in found.hits] == [2, 3, 1]
     assert found.hits[0].score > found.hits[1].score > found.hits[2].score > 0
-    assert view.frequencies(TokenField.CHARS, ["保", "壶", "碗"]) == [2, 2, 0]
+    assert view.statistics({TokenField.CHARS: ["保", "壶", "碗"]}) == TermStatistics(
+        3, {TokenField.CHARS: {"保": 2, "壶": 2, "碗": 0}}
+    )
     assert [c.title for c in view.candidates(found.hits)] == ["保 温 壶", "茶 壶", "保 温 杯"]
 
 

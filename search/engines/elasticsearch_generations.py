@@ -1,0 +1,222 @@
+"""The indexes of an Elasticsearch engine: generations, two aliases, and how far a rebuild came.
+
+``{namespace}-listings-g000007`` is a generation. The alias ``{namespace}-listings`` stands for
+the live one and ``{namespace}-building`` for one that is being built; both move in one step.
+Everything is written and read by alias, so that no process keeps the name of an index. How far
+a rebuild came is one document in ``{namespace}-rebuild``, replaced only by who has read its last
+state: of two processes that rebuild at once, one is turned away.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from elasticsearch import BadRequestError, ConflictError, NotFoundError
+
+from search.engines.base import IndexBusy, RebuildState
+from search.engines.elasticsearch_mapping import build_mapping, build_settings
+from search.engines.elasticsearch_server import ElasticsearchServer, error_kind
+
+_STATE_ID = "state"
+_STATE_MAPPING = {"dynamic": False}
+# Every write asks for a refresh itself; this is for what a killed writer left.
+_LIVE_SETTINGS = {
+    "index.refresh_interval": "30s",
+    "index.translog.durability": "request",
+    "index.auto_expand_replicas": "0-1",
+}
+_BUILDING_SETTINGS = {"refresh_interval": "-1", "translog.durability": "async"}
+
+
+@dataclass(frozen=True, slots=True)
+class Indexes:
+    """The generations that exist, and what the aliases stand for (empty: nothing)."""
+
+    live: str
+    building: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldState:
+    """The state of a rebuild, and the place in the history that it was read at."""
+
+    state: RebuildState
+    seq_no: int
+    primary_term: int
+
+
+class ElasticsearchGenerations:
+    """Creates, publishes and removes generations of one namespace."""
+
+    def __init__(self, server: ElasticsearchServer, namespace: str) -> None:
+        self._server = server
+        self._prefix = f"{namespace}-listings-g"
+        self._state_index = f"{namespace}-rebuild"
+        self.live_alias = f"{namespace}-listings"
+        self.building_alias = f"{namespace}-building"
+
+    def find(self) -> Indexes:
+        """What there is now."""
+        found = self._server.call(
+            lambda: self._server.writing.indices.get_alias(index=f"{self._prefix}*")
+        )
+        by_alias = {alias: name for name, entry in found.items() for alias in entry["aliases"]}
+        return Indexes(
+            live=by_alias.get(self.live_alias, ""),
+            building=by_alias.get(self.building_alias, ""),
+            names=tuple(sorted(found)),
+        )
+
+    def found(self) -> None:
+        """An empty live generation, unless another process was quicker."""
+        try:
+            self._create(_LIVE_SETTINGS, self.live_alias)
+        except IndexBusy:
+            return
+
+    def create_building(self) -> str:
+        """An empty generation to be built.
+
+        Raises:
+            IndexBusy: another process was quicker.
+        """
+        return self._create(_BUILDING_SETTINGS, self.building_alias)
+
+    def _create(self, settings: dict[str, Any], alias: str) -> str:
+        """The next generation: of two that count to the same number, one creates it."""
+        names = self.find().names
+        number = max((int(name.removeprefix(self._prefix)) for name in names), default=0) + 1
+        name = f"{self._prefix}{number:06d}"
+        try:
+            self._server.call(
+                lambda: self._server.writing.indices.create(
+                    index=name,
+                    mappings=build_mapping(),
+                    settings={**build_settings(), **settings},
+                    aliases={alias: {}},
+                )
+            )
+        except BadRequestError as error:
+            if error_kind(error) != "resource_already_exists_exception":
+                raise
+            raise IndexBusy(f"another process makes {name}") from error
+        return name
+
+    def make_ready(self, name: str) -> None:
+        """What a built generation needs before it is searched."""
+        indices = self._server.writing.indices
+        self._server.call(lambda: indices.put_settings(index=name, settings=_LIVE_SETTINGS))
+        self._server.call(lambda: indices.refresh(index=name))
+
+    def publish(self, before: str, built: str) -> None:
+        """Move the live alias in one step.
+
+        Raises:
+            IndexBusy: another process has moved it meanwhile.
+        """
+        actions: list[dict[str, Any]] = [
+            # Fails, and with it the whole step, where it was moved already.
+            {"remove": {"index": built, "alias": self.building_alias, "must_exist": True}},
+            {"add": {"index": built, "alias": self.live_alias}},
+        ]
+        if before:
+            actions.append({"remove": {"index": before, "alias": self.live_alias}})
+        try:
+            self._server.call(lambda: self._server.writing.indices.update_aliases(actions=actions))
+        except NotFoundError as error:
+            raise IndexBusy(f"{built} was published by another process") from error
+
+    def remove(self, *names: str) -> None:
+        """Delete generations; those that are gone already are no matter."""
+        if names:
+            self._server.call(
+                lambda: self._server.writing.indices.delete(
+                    index=",".join(names), ignore_unavailable=True
+                )
+            )
+
+    # --- how far a rebuild came ------------------------------------------------------------
+
+    def read_state(self) -> HeldState | None:
+        """The state of the rebuild under way; the alias says whether there is one."""
+        building = self.find().building
+        if not building:
+            return None
+        try:
+            found = self._server.call(
+                lambda: self._server.writing.get(index=self._state_index, id=_STATE_ID)
+            )
+        except NotFoundError:
+            return None
+        state = RebuildState(**found["_source"])
+        if state.generation != building:
+            return None
+        return HeldState(state, found["_seq_no"], found["_primary_term"])
+
+    def start_state(self, state: RebuildState) -> HeldState:
+        """Remember a rebuild that begins."""
+        try:
+            self._server.call(
+                lambda: self._server.writing.indices.create(
+                    index=self._state_index,
+                    mappings=_STATE_MAPPING,
+                    settings={"number_of_shards": 1, "auto_expand_replicas": "0-1"},
+                )
+            )
+        except BadRequestError as error:
+            if error_kind(error) != "resource_already_exists_exception":
+                raise
+        return self._put_state(state, {})
+
+    def move_state(self, held: HeldState, state: RebuildState) -> HeldState:
+        """Remember how far it came since ``held``.
+
+        Raises:
+            IndexBusy: another process goes on with this rebuild.
+        """
+        try:
+            return self._put_state(
+                state, {"if_seq_no": held.seq_no, "if_primary_term": held.primary_term}
+            )
+        except ConflictError as error:
+            raise IndexBusy("another process goes on with this rebuild") from error
+
+    def _put_state(self, state: RebuildState, condition: dict[str, Any]) -> HeldState:
+        answer = self._server.call(
+            lambda: self._server.writing.index(
+                index=self._state_index, id=_STATE_ID, document=asdict(state), **condition
+            )
+        )
+        return HeldState(state, answer["_seq_no"], answer["_primary_term"])
+
+    def forget_state(self) -> None:
+        """Drop what was remembered; the alias has said so already."""
+        try:
+            self._server.call(
+                lambda: self._server.writing.delete(index=self._state_index, id=_STATE_ID)
+            )
+        except NotFoundError:
+            return
+
+    def history(self) -> str:
+        """Generation and last operation of the live index; empty before the first write."""
+        try:
+            stats = self._server.call(
+                lambda: self._server.reading.indices.stats(
+                    index=self.live_alias,
+                    level="shards",
+                    filter_path="indices.*.shards.*.seq_no.max_seq_no",
+                )
+            )
+        except NotFoundError:
+            return ""
+        return ",".join(
+            f"{name}:{copies[0]['seq_no']['max_seq_no']}"
+            for name, entry in stats["indices"].items()
+            for copies in entry["shards"].values()
+        )
+
+
+def is_missing(error: NotFoundError) -> bool:
+    """Whether a request met no index: there is none yet, or it was removed that moment."""
+    return error_kind(error) == "index_not_found_exception"
