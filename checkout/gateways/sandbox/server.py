@@ -10,15 +10,17 @@ import fcntl
 import logging
 import os
 import signal
+import socket
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, ClassVar
+from typing import Any
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from waitress import wasyncore
+from waitress.server import create_server
 
 from checkout.gateways.sandbox.application import create_gateway
 from checkout.gateways.sandbox.config import GatewayConfig
@@ -32,24 +34,8 @@ HOST = "127.0.0.1"
 LOCK_PATIENCE = 3.0
 PARENT_CHECK = 0.5
 STOP_CHECK = 0.1
-
-
-class Handler(WSGIRequestHandler):
-    """HTTP/1.1 without a line on standard error for each request."""
-
-    protocol_version = "HTTP/1.1"
-    # Headers and body go out as two writes; Nagle would hold the second back for 40 ms.
-    disable_nagle_algorithm: ClassVar[bool] = True
-    timeout = 30
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        log.debug("%s %s", code, size)
-
-    def log(self, type: str, message: str, *args: Any) -> None:
-        log.warning(message.replace("%", "%%") if not args else message, *args)
-
-    def version_string(self) -> str:
-        return "fuman-sandbox-gateway"
+# Far above what a shop's processes ask at once; a fault may hold an answer back for seconds.
+THREADS = 16
 
 
 class RunningGateway:
@@ -60,13 +46,25 @@ class RunningGateway:
         self._lock_file = _locked(config.db_path)
         app = create_gateway(config)
         self._gateway = gateway_of(app)
-        self._server: BaseWSGIServer = make_server(
-            host, port, app, threaded=True, request_handler=Handler
+        listener = socket.create_server((host, port), backlog=128)
+        self._sockets: dict[int, Any] = {}
+        # Connections are kept: a shop's process asks again and again.
+        self._server = create_server(
+            app,
+            map=self._sockets,
+            sockets=[listener],
+            threads=THREADS,
+            # The shop's web process passes browsers through to us and says where they came from.
+            clear_untrusted_proxy_headers=False,
+            ident="fuman-sandbox-gateway",
         )
-        self._thread = Thread(
-            target=self._server.serve_forever, args=(STOP_CHECK,), name="gateway-http", daemon=True
-        )
-        self.url = f"http://{host}:{self._server.server_port}"
+        self._stopping = Event()
+        self._thread = Thread(target=self._serve, name="gateway-http", daemon=True)
+        self.url = f"http://{host}:{listener.getsockname()[1]}"
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            wasyncore.loop(timeout=STOP_CHECK, use_poll=True, map=self._sockets, count=1)
 
     @property
     def faults(self) -> Faults:
@@ -78,10 +76,11 @@ class RunningGateway:
 
     def stop(self) -> None:
         """Stop listening, finish the webhook tries under way, close the file."""
+        self._stopping.set()
         if self._thread.is_alive():
-            self._server.shutdown()
             self._thread.join()
-        self._server.server_close()
+        self._server.task_dispatcher.shutdown()
+        wasyncore.close_all(self._sockets)
         self._gateway.sender.stop()
         self._gateway.store.close()
         os.close(self._lock_file)
