@@ -54,12 +54,13 @@ def _bar(title: str, total: int | None) -> Iterator[Any]:
 
 
 @search_commands.command("rebuild")
+@click.option("--full-speed", is_flag=True, help="Leave no room for searches meanwhile.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def rebuild_command(*, as_json: bool) -> None:
+def rebuild_command(*, full_speed: bool, as_json: bool) -> None:
     """Build the index anew beside the live one, and swap."""
     with _bar("重建索引", None) as show:
         try:
-            done = rebuild_now(get_engine(), progress=show)
+            done = rebuild_now(get_engine(), gently=not full_speed, progress=show)
         except WorkerStopped as error:
             click.echo(str(error), err=True)
             sys.exit(_FAILED)

@@ -10,7 +10,7 @@ from kernel import faults
 from kernel.db import read_only
 from kernel.settings import get_settings
 from search import documents
-from search.engines.base import RebuildState, SearchEngine, WriteReport
+from search.engines.base import ProductChange, RebuildState, SearchEngine, WriteReport
 from search.engines.choice import get_engine
 from search.suggestions import SuggestionFile, build_list
 from shop.services.catalogue import products_of_merchant
@@ -85,22 +85,46 @@ def rebuild_step(engine: SearchEngine) -> RebuildStep:
 
     Raises:
         LookupError: no rebuild is under way.
+        IndexBusy: another process goes on with it.
     """
     if engine.rebuild_state() is None:
         raise LookupError("no rebuild is under way")
     # One that other code began is begun again.
     state = begin_rebuild(engine)
+    batch = read_batch(state.last_id)
+    if batch is None:
+        return RebuildStep(0, state.last_id, finish_rebuild(engine))
+    return RebuildStep(write_batch(engine, batch, gently=True).written, batch.last_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Products of a rebuild as the database had them; all up to ``last_id`` are read now."""
+
+    changes: Sequence[ProductChange]
+    last_id: int
+
+
+def read_batch(after: int) -> Batch | None:
+    """The next products after an id; ``None`` after the last."""
     with read_only():
-        ids = documents.product_ids_after(state.last_id, limit=BATCH)
-        changes = documents.read_changes(ids) if ids else []
-    if ids:
-        report = engine.write_rebuild(changes, last_id=ids[-1])
-        faults.point("search_rebuild_after_batch")
-        return RebuildStep(report.written, ids[-1])
+        ids = documents.product_ids_after(after, limit=BATCH)
+        return Batch(documents.read_changes(ids), ids[-1]) if ids else None
+
+
+def write_batch(engine: SearchEngine, batch: Batch, *, gently: bool) -> WriteReport:
+    """Write products to the generation being built."""
+    report = engine.write_rebuild(batch.changes, last_id=batch.last_id, gently=gently)
+    faults.point("search_rebuild_after_batch")
+    return report
+
+
+def finish_rebuild(engine: SearchEngine) -> str:
+    """Swap, and make the suggestions that go with the new index; returns its name."""
     faults.point("search_rebuild_before_swap")
     generation = engine.swap()
     write_suggestions()
-    return RebuildStep(0, state.last_id, generation)
+    return generation
 
 
 @lru_cache(maxsize=8)
