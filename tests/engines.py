@@ -39,7 +39,21 @@ def remove_namespace(url: str, namespace: str) -> None:
     """Delete the indexes of a namespace; a name with a wildcard must be spelt out first."""
     with requests.Session() as session:
         session.trust_env = False
-        found = session.get(f"{url}/{namespace}-*/_settings?filter_path=*.settings.index.uuid")
-        found.raise_for_status()
-        for name in found.json():
+        for name in _names(url, f"{namespace}-"):
             session.delete(f"{url}/{name}").raise_for_status()
+
+
+def generations() -> list[str]:
+    """The generations that exist."""
+    settings = get_settings()
+    if is_embedded():
+        return [folder.name for folder in settings.index_dir.glob("g-*")]
+    return _names(settings.search_url, f"{settings.namespace}-listings-g")
+
+
+def _names(url: str, prefix: str) -> list[str]:
+    with requests.Session() as session:
+        session.trust_env = False
+        found = session.get(f"{url}/{prefix}*/_settings?filter_path=*.settings.index.uuid")
+        found.raise_for_status()
+        return list(found.json())

@@ -160,7 +160,13 @@ class ElasticsearchView:
         )
 
     def candidates(self, hits: Sequence[Hit]) -> list[Candidate]:
-        """Texts and numbers of hits, which came with them."""
+        """Texts and numbers of hits, which came with them.
+
+        Raises:
+            ValueError: they are of a query that did not ask for texts.
+        """
+        if any(hit.address is None for hit in hits):
+            raise ValueError("these hits came without texts")
         return [read_shown(str(hit.address)) for hit in hits]
 
     def _ask(self, ask: Callable[[], Any]) -> Any:

@@ -1,4 +1,4 @@
-"""The engine in the process: versions, generations, swap, and a process killed in the middle."""
+"""Every engine alike: versions, generations, swap, and a process killed in the middle."""
 
 import os
 import subprocess
@@ -6,9 +6,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from flask import Flask
 
 from search.engines.base import (
     AllOf,
@@ -17,13 +17,13 @@ from search.engines.base import (
     EngineQuery,
     Everything,
     IndexBusy,
-    ListingDocument,
     NoneOf,
     Nothing,
     NumberField,
     ProductChange,
     RangesFacet,
     ScoredToken,
+    SearchEngine,
     Sort,
     SortField,
     TermsFacet,
@@ -32,55 +32,30 @@ from search.engines.base import (
     TokenField,
     pack_sort_key,
 )
-from search.engines.embedded import EmbeddedEngine
-from search.tokens import tokenise
-
-
-def listing(
-    product_id: int, *, version: int = 1, title: str = "保温杯", **fields: Any
-) -> ListingDocument:
-    values: dict[str, Any] = {
-        "merchant_id": 1,
-        "price_minor": 1_000 + product_id,
-        "in_stock": True,
-        "cheaper": (),
-        "categories": (1, 10 + product_id % 3),
-        "brand_id": product_id % 5,
-        "assortments": (),
-        "sales": product_id % 7,
-        "created_at": 1_700_000_000,
-    }
-    values.update(fields)
-    return ListingDocument(product_id=product_id, version=version, tokens=tokenise(title), **values)
-
-
-def change(product_id: int, *, version: int = 1, **fields: Any) -> ProductChange:
-    return ProductChange(
-        product_id,
-        version,
-        (listing(product_id, version=version, **fields),),
-    )
+from tests.engines import forget_indexes, generations, other_engine
+from tests.integration.search.listings import change, group
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[EmbeddedEngine]:
-    engine = EmbeddedEngine(tmp_path / "index")
+def engine(app: Flask) -> Iterator[SearchEngine]:
+    forget_indexes()
+    engine = other_engine()
     yield engine
     engine.close()
 
 
-def titled(engine: EmbeddedEngine, word: str) -> list[int]:
+def titled(engine: SearchEngine, word: str) -> list[int]:
     where = AllOf(tuple(Token(TokenField.CHARS, unit) for unit in word))
     hits = engine.view().search(EngineQuery(where=where, limit=100)).hits
     return sorted(hit.product_id for hit in hits)
 
 
-def test_nothing_is_found_before_the_first_write(engine: EmbeddedEngine) -> None:
+def test_nothing_is_found_before_the_first_write(engine: SearchEngine) -> None:
     assert engine.view().size == 0
     assert engine.view().search(EngineQuery(where=Everything())).total == 0
 
 
-def test_an_older_version_never_overwrites_a_newer_one(engine: EmbeddedEngine) -> None:
+def test_an_older_version_never_overwrites_a_newer_one(engine: SearchEngine) -> None:
     engine.write([change(1, version=5, title="新款")])
 
     report = engine.write([change(1, version=4, title="旧款"), change(2, version=1)])
@@ -92,13 +67,13 @@ def test_an_older_version_never_overwrites_a_newer_one(engine: EmbeddedEngine) -
     assert titled(engine, "同版") == [1]
 
 
-def test_the_newest_of_one_batch_wins(engine: EmbeddedEngine) -> None:
+def test_the_newest_of_one_batch_wins(engine: SearchEngine) -> None:
     engine.write([change(1, version=3, title="三"), change(1, version=2, title="二")])
 
     assert (titled(engine, "三"), titled(engine, "二"), engine.view().size) == ([1], [], 1)
 
 
-def test_a_product_that_left_is_not_revived_by_older_news(engine: EmbeddedEngine) -> None:
+def test_a_product_that_left_is_not_revived_by_older_news(engine: SearchEngine) -> None:
     engine.write([change(1, version=2), change(2)])
     engine.write([ProductChange(1, 3, ())])
 
@@ -108,7 +83,7 @@ def test_a_product_that_left_is_not_revived_by_older_news(engine: EmbeddedEngine
     assert engine.view().size == 2
 
 
-def test_filters_sorts_and_pages(engine: EmbeddedEngine) -> None:
+def test_filters_sorts_and_pages(engine: SearchEngine) -> None:
     engine.write([change(n) for n in range(1, 51)])
     view = engine.view()
     cheap = Between(NumberField.PRICE, None, 1_020)
@@ -128,7 +103,7 @@ def test_filters_sorts_and_pages(engine: EmbeddedEngine) -> None:
     assert view.count(Nothing()) == view.count(AnyValue(NumberField.BRAND, ())) == 0
 
 
-def test_facets_count_exactly(engine: EmbeddedEngine) -> None:
+def test_facets_count_exactly(engine: SearchEngine) -> None:
     for start in range(1, 600, 100):
         # Several segments, each with a value of its own that few have.
         engine.write([change(n, brand_id=n % 97) for n in range(start, start + 100)])
@@ -157,7 +132,7 @@ def test_facets_count_exactly(engine: EmbeddedEngine) -> None:
     assert facets["price"] == ((0, 100), (1, 200))
 
 
-def test_scores_order_and_frequencies(engine: EmbeddedEngine) -> None:
+def test_scores_order_and_frequencies(engine: SearchEngine) -> None:
     engine.write([change(1, title="保温杯"), change(2, title="保温壶"), change(3, title="茶壶")])
     view = engine.view()
 
@@ -168,6 +143,7 @@ def test_scores_order_and_frequencies(engine: EmbeddedEngine) -> None:
                 ScoredToken(TokenField.CHARS, "壶"),
                 ScoredToken(TokenField.GRAMS, "保温", 0.5),
             ),
+            read=True,
         )
     )
 
@@ -187,9 +163,10 @@ def test_the_packed_key_keeps_its_order() -> None:
         pack_sort_key(1, 1 << 31)
 
 
-def test_only_one_process_writes(engine: EmbeddedEngine, tmp_path: Path) -> None:
+@pytest.mark.embedded_only("any process may write to a search server")
+def test_only_one_process_writes(engine: SearchEngine) -> None:
     engine.write([change(1)])
-    other = EmbeddedEngine(tmp_path / "index")
+    other = other_engine()
 
     with pytest.raises(IndexBusy):
         other.write([change(2)])
@@ -199,8 +176,8 @@ def test_only_one_process_writes(engine: EmbeddedEngine, tmp_path: Path) -> None
     other.close()
 
 
-def test_a_reader_sees_commits_and_swaps_of_another(engine: EmbeddedEngine, tmp_path: Path) -> None:
-    reader = EmbeddedEngine(tmp_path / "index")
+def test_a_reader_sees_commits_and_swaps_of_another(engine: SearchEngine) -> None:
+    reader = other_engine()
     assert reader.view().size == 0
     engine.write([change(1)])
     assert reader.view().size == 1
@@ -216,7 +193,7 @@ def test_a_reader_sees_commits_and_swaps_of_another(engine: EmbeddedEngine, tmp_
     assert reader.rebuild_state() is None
 
 
-def test_changes_during_a_rebuild_go_to_both(engine: EmbeddedEngine) -> None:
+def test_changes_during_a_rebuild_go_to_both(engine: SearchEngine) -> None:
     engine.write([change(1, title="旧"), change(2), change(3)])
     engine.begin_rebuild(fingerprint="a")
     engine.write([change(1, version=2, title="新"), ProductChange(3, 2, ())])
@@ -231,10 +208,10 @@ def test_changes_during_a_rebuild_go_to_both(engine: EmbeddedEngine) -> None:
 
 
 def test_searches_neither_fail_nor_come_back_empty_while_indexes_are_swapped(
-    engine: EmbeddedEngine, tmp_path: Path
+    engine: SearchEngine,
 ) -> None:
     engine.write([change(n) for n in range(1, 101)])
-    reader = EmbeddedEngine(tmp_path / "index")
+    reader = other_engine()
     counts: set[int] = set()
     failures: list[BaseException] = []
     done = threading.Event()
@@ -258,15 +235,14 @@ def test_searches_neither_fail_nor_come_back_empty_while_indexes_are_swapped(
 
     assert failures == []
     assert counts == {100}
-    assert len(list((tmp_path / "index").glob("g-*"))) == 2
+    assert len(generations()) <= 2
 
 
 _KILLED = """
-import os, sys
-from pathlib import Path
-from search.engines.embedded import EmbeddedEngine
-from tests.unit.search.test_embedded_engine import change
-engine = EmbeddedEngine(Path(sys.argv[1]))
+import os
+from tests.engines import other_engine
+from tests.integration.search.listings import change
+engine = other_engine()
 engine.write([change(n) for n in range(1, 11)])
 engine.begin_rebuild(fingerprint="a")
 engine.write_rebuild([change(n, title="重建") for n in range(1, 6)], last_id=5)
@@ -274,10 +250,10 @@ os._exit(86)
 """
 
 
-def _killed_in_the_middle(root: Path) -> None:
+def _killed_in_the_middle() -> None:
     repository = Path(__file__).parents[3]
     ended = subprocess.run(
-        [sys.executable, "-c", _KILLED, str(root)],
+        [sys.executable, "-c", _KILLED],
         cwd=repository,
         env={**os.environ, "PYTHONPATH": str(repository)},
         check=False,
@@ -285,10 +261,8 @@ def _killed_in_the_middle(root: Path) -> None:
     assert ended.returncode == 86
 
 
-def test_a_half_built_generation_is_never_served_and_is_continued(tmp_path: Path) -> None:
-    root = tmp_path / "index"
-    _killed_in_the_middle(root)
-    engine = EmbeddedEngine(root)
+def test_a_half_built_generation_is_never_served_and_is_continued(engine: SearchEngine) -> None:
+    _killed_in_the_middle()
 
     assert engine.view().size == 10
     assert titled(engine, "重建") == []
@@ -300,13 +274,10 @@ def test_a_half_built_generation_is_never_served_and_is_continued(tmp_path: Path
 
     assert titled(engine, "重建") == [1, 2, 4, 5, 6, 7, 8, 9, 10]
     assert titled(engine, "改动") == [3]
-    engine.close()
 
 
-def test_a_half_built_generation_of_other_code_is_thrown_away(tmp_path: Path) -> None:
-    root = tmp_path / "index"
-    _killed_in_the_middle(root)
-    engine = EmbeddedEngine(root)
+def test_a_half_built_generation_of_other_code_is_thrown_away(engine: SearchEngine) -> None:
+    _killed_in_the_middle()
 
     state = engine.begin_rebuild(fingerprint="b")
 
@@ -314,10 +285,9 @@ def test_a_half_built_generation_of_other_code_is_thrown_away(tmp_path: Path) ->
     engine.write_rebuild([change(1, title="重建")], last_id=1)
     engine.swap()
     assert engine.view().size == 1
-    engine.close()
 
 
-def test_a_rebuild_can_be_abandoned(engine: EmbeddedEngine) -> None:
+def test_a_rebuild_can_be_abandoned(engine: SearchEngine) -> None:
     engine.write([change(1)])
     engine.begin_rebuild(fingerprint="a")
     engine.abandon_rebuild()
@@ -328,3 +298,37 @@ def test_a_rebuild_can_be_abandoned(engine: EmbeddedEngine) -> None:
     with pytest.raises(LookupError):
         engine.write_rebuild([change(2)], last_id=2)
     assert engine.view().size == 1
+
+
+# --- a product at several merchants --------------------------------------------------------
+
+
+def merchants_of(engine: SearchEngine, product_id: int) -> list[int]:
+    """Who sells it, asked merchant by merchant, as nothing else tells listings apart."""
+    product = AnyValue(NumberField.PRODUCT, (product_id,))
+    return [
+        merchant
+        for merchant in range(1, 10)
+        if engine.view().count(AllOf((product, AnyValue(NumberField.MERCHANT, (merchant,)))))
+    ]
+
+
+def test_a_group_grows_shrinks_and_leaves_as_one(engine: SearchEngine) -> None:
+    for version, merchants in enumerate([(3, 1, 2, 5), (2,), (4, 2, 1), (), (1,)], start=1):
+        engine.write([group(7, version=version, merchants=merchants)])
+
+        assert merchants_of(engine, 7) == sorted(merchants)
+        assert engine.view().size == len(merchants)
+        assert engine.view().count(AnyValue(NumberField.RANK, (0,))) == min(len(merchants), 1)
+
+
+def test_older_news_of_a_group_leaves_it_as_it_is(engine: SearchEngine) -> None:
+    engine.write([group(7, version=5, merchants=(2,)), group(8, version=5, merchants=(1, 2))])
+
+    report = engine.write(
+        [group(7, version=4, merchants=(3, 4, 5)), group(8, version=4, merchants=(4,))]
+    )
+
+    assert (report.written, report.stale) == (0, 2)
+    assert merchants_of(engine, 7) == [2]
+    assert merchants_of(engine, 8) == [1, 2]
