@@ -34,11 +34,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import DATETIME as MYSQL_DATETIME
 from sqlalchemy.dialects.mysql import MEDIUMTEXT
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase
 
 from kernel.errors import ServiceUnavailable
-from kernel.mariadb import engine_options, prepare_mariadb
+from kernel.mariadb import engine_options, error_code, prepare_mariadb
 from kernel.settings import Settings
 
 # SQLite numbers rows by itself only for INTEGER PRIMARY KEY.
@@ -47,6 +47,8 @@ BigId = BigInteger().with_variant(Integer, "sqlite")
 LongText = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
 
 _BUSY_MS = 30_000
+_MARIADB_DUPLICATE = 1062
+_SQLITE_DUPLICATE = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
 
 
 class Base(DeclarativeBase):
@@ -191,6 +193,27 @@ def run(statement: Executable, rows: Sequence[dict[str, Any]] | None = None) -> 
 def changed_rows(statement: Executable, rows: Sequence[dict[str, Any]] | None = None) -> int:
     """Run an INSERT, UPDATE or DELETE and say how many rows it touched."""
     return run(statement, rows).rowcount
+
+
+def is_duplicate(error: IntegrityError) -> bool:
+    """Whether a key was there already, and not another constraint broken."""
+    if isinstance(error.orig, sqlite3.Error):
+        return error.orig.sqlite_errorname in _SQLITE_DUPLICATE
+    return error_code(error.orig) == _MARIADB_DUPLICATE
+
+
+def insert_once(statement: Executable, row: dict[str, Any]) -> bool:
+    """Insert a row unless its key is there; says whether it did. The transaction goes on.
+
+    Not by INSERT IGNORE, which on MariaDB also lets pass what is too long or names nothing.
+    """
+    try:
+        run(statement, [row])
+    except IntegrityError as error:
+        if not is_duplicate(error):
+            raise
+        return False
+    return True
 
 
 def init_db(app: Flask, settings: Settings) -> None:

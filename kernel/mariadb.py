@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Connection
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.exc import DisconnectionError, IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
 # Bytes decide, and so do spaces at the end: "a", "A", "á" and "a " are four keys, as on SQLite.
@@ -28,6 +28,8 @@ LOCK_WAIT_SECONDS = 5
 # Older than this without use, a connection is asked whether it still lives.
 _REST_SECONDS = 5.0
 _RECYCLE_SECONDS = 1800
+# A CHECK and a trigger that refuses: the driver calls them operational, as if the server were ill.
+_CONSTRAINTS = frozenset({4025, 1644})
 
 _MODES = (
     "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
@@ -59,6 +61,12 @@ def connect_args(*, read_seconds: int | None = READ_SECONDS) -> dict[str, Any]:
     }
 
 
+def error_code(error: BaseException | None) -> int | None:
+    """The server's number of a driver's error; None where it has none."""
+    code = error.args[0] if error is not None and error.args else None
+    return code if isinstance(code, int) else None
+
+
 def tell_sessions(engine: Engine, *, read: bool = False) -> None:
     """Say what every new connection is for, in one statement."""
     settings = (
@@ -76,6 +84,13 @@ def tell_sessions(engine: Engine, *, read: bool = False) -> None:
 def prepare_mariadb(engine: Engine, *, read: bool) -> None:
     """Keep the connections of a pool clean and alive with as few round trips as it takes."""
     tell_sessions(engine, read=read)
+
+    @event.listens_for(engine, "handle_error", retval=True)
+    def _rename(context: ExceptionContext) -> BaseException | None:
+        error = context.original_exception
+        if error_code(error) not in _CONSTRAINTS:
+            return None
+        return IntegrityError(context.statement, context.parameters, error)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.db import Base, BigId, Json, UtcDateTime
@@ -40,7 +40,8 @@ class Lot(Base):
     __table_args__ = (
         Index("ix_lot_membership_id_expires_at", "membership_id", "expires_at"),
         Index("ix_lot_person_id_asset", "person_id", "asset"),
-        Index("ix_lot_expires_at_available", "expires_at", "available"),
+        # No index on what orders change: on MariaDB one who waits for a lot there would miss it.
+        Index("ix_lot_asset_lapses_at", "asset", "lapses_at"),
         CheckConstraint("available >= 0 AND held >= 0", name="never_negative"),
     )
 
@@ -56,6 +57,10 @@ class Lot(Base):
     available: Mapped[int] = mapped_column(BigInteger, nullable=False)
     held: Mapped[int] = mapped_column(BigInteger, nullable=False, default=0)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
+    # When what is left lapses; None where nothing is left. The database works it out.
+    lapses_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, Computed("CASE WHEN available > 0 THEN expires_at END", persisted=False)
+    )
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
 
 

@@ -38,7 +38,7 @@ from checkout.services.payment_statements import (
 )
 from checkout.states import OrderState
 from kernel import clock, faults
-from kernel.db import changed_rows, db, run, write_transaction
+from kernel.db import db, insert_once, run, write_transaction
 from kernel.errors import Problem
 from kernel.ledger.chart import Asset, gateway_clearing, gateway_unapplied
 from kernel.ledger.services import move, post
@@ -233,18 +233,13 @@ def take_event(*, raw_body: bytes, signature: str | None) -> None:
     except WebhookRefused as refused:
         raise BadWebhook(str(refused), extra={"reason": refused.code}) from None
     with write_transaction():
-        fresh = changed_rows(
-            INSERT_EVENT,
-            [
-                {
-                    "event_id": event.id,
-                    "kind": event.type,
-                    "intent_id": event.intent.id if event.intent else None,
-                    "received_at": clock.real_now(),
-                }
-            ],
-        )
-        if fresh:
+        notice = {
+            "event_id": event.id,
+            "kind": event.type,
+            "intent_id": event.intent.id if event.intent else None,
+            "received_at": clock.real_now(),
+        }
+        if insert_once(INSERT_EVENT, notice):
             _apply_event(event)
     if event.type == _SUCCEEDED:
         faults.point("capture_after_commit")

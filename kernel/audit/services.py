@@ -13,10 +13,11 @@ from sqlalchemy import insert, select, update
 from kernel import clock
 from kernel.audit.models import AuditEntry, AuditHead
 from kernel.crypto import derived_key
-from kernel.db import db
+from kernel.db import db, insert_once
 
 _GENESIS = "0" * 64
 _PAGE = 1000
+_LOCK_HEAD = select(AuditHead.number, AuditHead.digest).where(AuditHead.id == 1).with_for_update()
 
 
 def _digest(previous: str, number: int, at: datetime, fields: list[Any]) -> str:
@@ -34,10 +35,13 @@ def record(*, actor: str, action: str, subject: str, details: dict[str, Any] | N
     ``actor`` and ``subject`` are public ids; ``details`` hold no personal data. The head row is
     locked, so rows stand in one order on every database.
     """
-    head = db.session.execute(
-        select(AuditHead.number, AuditHead.digest).where(AuditHead.id == 1).with_for_update()
-    ).one_or_none()
-    number, previous = (head.number + 1, head.digest) if head else (1, _GENESIS)
+    head = db.session.execute(_LOCK_HEAD).one_or_none()
+    if head is None:
+        # Two may write the first entry at once: one makes the head, and both then wait for it.
+        first = {"id": 1, "number": 0, "digest": _GENESIS, "seal": _seal(0, _GENESIS)}
+        insert_once(insert(AuditHead), first)
+        head = db.session.execute(_LOCK_HEAD).one()
+    number, previous = head.number + 1, head.digest
     at, kept = clock.now(), details or {}
     digest = _digest(previous, number, at, [actor, action, subject, kept])
     db.session.execute(
@@ -52,10 +56,7 @@ def record(*, actor: str, action: str, subject: str, details: dict[str, Any] | N
         )
     )
     values = {"number": number, "digest": digest, "seal": _seal(number, digest)}
-    if head:
-        db.session.execute(update(AuditHead).where(AuditHead.id == 1).values(**values))
-    else:
-        db.session.execute(insert(AuditHead).values(id=1, **values))
+    db.session.execute(update(AuditHead).where(AuditHead.id == 1).values(**values))
     return number
 
 

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, cast
 
 import orjson
 from sqlalchemy import Dialect, Table, bindparam, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from kernel import clock
-from kernel.db import db, run
+from kernel.db import db, is_duplicate, run
 from kernel.ledger.chart import Asset, is_account
 from kernel.ledger.models import LedgerPosting, LedgerTransaction
 
@@ -21,14 +22,7 @@ _TRANSACTION = cast("Table", LedgerTransaction.__table__)
 _POSTING = cast("Table", LedgerPosting.__table__)
 
 # Statements of the hot path are made once: building one costs more than running it.
-# A key that is there already writes nothing, which the row count shows.
-_INSERT = (
-    insert(_TRANSACTION)
-    .prefix_with("OR IGNORE", dialect="sqlite")
-    .prefix_with("IGNORE", dialect="mysql")
-    .prefix_with("IGNORE", dialect="mariadb")
-    .inline()
-)
+_INSERT = insert(_TRANSACTION).inline()
 _INSERT_POSTINGS = insert(_POSTING)
 _FIND_BY_KEY = select(_TRANSACTION.c.id, _TRANSACTION.c.input_hash).where(
     _TRANSACTION.c.key == bindparam("the_key")
@@ -78,13 +72,15 @@ def post(
     db.session.flush()
     connection = db.session.connection()
     inserts = _inserts(connection.dialect)
-    result = connection.exec_driver_sql(
-        inserts.transaction,
-        (key, digest, reason, order_id, origin_id, inserts.time(clock.now())),
-    )
-    if result.rowcount == 0:
+    try:
+        transaction_id = connection.exec_driver_sql(
+            inserts.transaction,
+            (key, digest, reason, order_id, origin_id, inserts.time(clock.now())),
+        ).lastrowid
+    except IntegrityError as error:
+        if not is_duplicate(error):
+            raise
         return _existing(key, digest)
-    transaction_id = result.lastrowid
     connection.exec_driver_sql(
         inserts.posting,
         [
@@ -108,6 +104,8 @@ def _inserts(dialect: Dialect) -> _Inserts:
     """Every checkout posts three times, and Core takes twice as long to bind rows."""
     given = [column.name for column in _TRANSACTION.columns if column.name != "id"]
     to_driver = _TRANSACTION.c.posted_at.type.bind_processor(dialect)
+    if not dialect.positional:
+        dialect = type(dialect)(paramstyle="format")
     return _Inserts(
         str(_INSERT.compile(dialect=dialect, column_keys=given)),
         str(_INSERT_POSTINGS.compile(dialect=dialect)),

@@ -329,8 +329,8 @@ def expired_lots(*, asset: Asset, limit: int) -> list[int]:
     return list(
         db.session.scalars(
             select(Lot.id)
-            .where(Lot.expires_at <= clock.now(), Lot.available > 0, Lot.asset == asset.value)
-            .order_by(Lot.expires_at, Lot.id)
+            .where(Lot.asset == asset.value, Lot.lapses_at <= clock.now())
+            .order_by(Lot.lapses_at, Lot.id)
             .limit(limit)
         )
     )

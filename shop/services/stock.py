@@ -43,10 +43,12 @@ _RETURN = (
     .values(on_hand=_STOCK.c.on_hand + _UNITS, sold=_STOCK.c.sold - _UNITS)
 )
 _INSERT_HOLDS = insert(_HOLD)
+# Locked where the database locks rows: of two that close one order, the second finds none left.
 _HOLDS = (
     select(_HOLD.c.offer_id, _HOLD.c.quantity)
     .where(_HOLD.c.order_id == _ORDER, _HOLD.c.state == HELD)
     .order_by(_HOLD.c.offer_id)
+    .with_for_update()
 )
 _MOVE_HOLDS = (
     update(_HOLD)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from flask import Flask, g
@@ -245,9 +246,15 @@ def problem(answer: TestResponse, status: int, code: str) -> Any:
 
 # The books ---------------------------------------------------------------------------------------
 def rows(query: str, **values: Any) -> list[tuple[Any, ...]]:
-    """What the database says now, past every session."""
+    """What the database says now, past every session; times as text."""
     with db.engines["read"].connect() as connection:
-        return [tuple(row) for row in connection.execute(text(query), values)]
+        found = connection.execute(text(query), values).all()
+    return [tuple(_plain(value) for value in row) for row in found]
+
+
+def _plain(value: Any) -> Any:
+    """One driver gives times as text, another as times."""
+    return value.isoformat(" ", "microseconds") if isinstance(value, datetime) else value
 
 
 def postings(order_id: str, reason: str) -> dict[tuple[str, str], int]:

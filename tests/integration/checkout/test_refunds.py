@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from checkout.models import Order, SubOrder
 from checkout.services.card_refunds import send_refunds
@@ -173,7 +173,7 @@ def test_a_refund_by_line_tender_and_account(desk: CardDesk, mall: Mall, buyer: 
         ("CNY", "gateway/sandbox/refunds_in_transit"): 853,
         ("CNY", "gateway/sandbox/clearing"): -853,
     }
-    [(origin,)] = rows("SELECT id FROM ledger_transaction WHERE key = :k", k=f"sale:{order_id}")
+    [(origin,)] = rows("SELECT id FROM ledger_transaction WHERE `key` = :k", k=f"sale:{order_id}")
     assert rows("SELECT origin_id FROM ledger_transaction WHERE reason = 'refund_sale'") == [
         (origin,)
     ]
@@ -462,12 +462,8 @@ def test_a_refund_that_the_bank_takes_its_time_over(
 def ship(order_id: str) -> None:
     """As fulfilment will do it: all parcels are on their way."""
     with write_transaction():
-        number = db.session.execute(
-            update(Order)
-            .where(Order.public_id == order_id)
-            .values(state="shipped")
-            .returning(Order.id)
-        ).scalar_one()
+        number = db.session.scalars(select(Order.id).where(Order.public_id == order_id)).one()
+        db.session.execute(update(Order).where(Order.id == number).values(state="shipped"))
         db.session.execute(
             update(SubOrder).where(SubOrder.order_id == number).values(state="shipped")
         )

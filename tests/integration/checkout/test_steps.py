@@ -78,9 +78,10 @@ def test_a_refund_of_nothing_is_refused(mall: Mall, buyer: Shopper) -> None:
     buyer.order({mall.tea.public_id: 1})
     [(number,)] = rows("SELECT id FROM orders")
     before = everything()
-    order = lock_order(order_id=number)
     with pytest.raises(refunds.ReturnTooMuch), write_transaction():
-        refunds.refund(order=order, items={}, kind="refund", reason="", actor="test")
+        refunds.refund(
+            order=lock_order(order_id=number), items={}, kind="refund", reason="", actor="test"
+        )
     assert everything() == before
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -15,7 +13,7 @@ from kernel import clock
 from kernel.audit import services as audit
 from kernel.audit.models import AuditEntry
 from kernel.db import db, write_transaction
-from kernel.settings import get_settings
+from tests.databases import by_sql
 from tests.factories.surroundings import settings_of
 
 _UNLOCK = ("DROP TRIGGER audit_entry_no_update", "DROP TRIGGER audit_entry_no_delete")
@@ -38,9 +36,7 @@ def log(app: Flask) -> Flask:
 
 
 def _by_sql(*statements: str) -> None:
-    with closing(sqlite3.connect(get_settings().data_dir / "mall.db")) as connection, connection:
-        for statement in (*_UNLOCK, *statements):
-            connection.execute(statement)
+    by_sql(*_UNLOCK, *statements)
 
 
 def test_a_whole_log_has_nothing_to_say(log: Flask) -> None:

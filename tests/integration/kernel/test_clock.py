@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +10,7 @@ from flask import Flask
 
 from kernel import clock
 from kernel.db import write_transaction
-from kernel.settings import get_settings
+from tests.databases import by_sql
 from tests.factories.surroundings import PRODUCTION, settings_of
 
 DAY = 86_400
@@ -49,9 +48,7 @@ def test_advancing_adds_up_and_leaves_real_time(app: Flask) -> None:
 
 def test_another_process_sees_the_moved_row_within_half_a_second(app: Flask) -> None:
     assert _moved_by() == 0
-    with sqlite3.connect(get_settings().data_dir / "mall.db") as connection:
-        connection.execute("INSERT INTO clock_offset (id, seconds) VALUES (1, 7200)")
-    connection.close()
+    by_sql("INSERT INTO clock_offset (id, seconds) VALUES (1, 7200)")
     assert _moved_by() == 0  # remembered
     time.sleep(0.55)
     assert _moved_by() == 7200

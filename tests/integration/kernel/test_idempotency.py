@@ -59,7 +59,7 @@ def effects() -> int:
 
 
 def keys() -> list[tuple[str, str]]:
-    found = db.session.execute(text("SELECT key, state FROM idempotency_key ORDER BY id")).all()
+    found = db.session.execute(text("SELECT `key`, state FROM idempotency_key ORDER BY id")).all()
     db.session.rollback()
     return [(row.key, row.state) for row in found]
 

@@ -63,9 +63,10 @@ def test_a_clock_that_was_moved_back_silences_no_job(app: Flask, runs: list[str]
 def test_the_last_run_is_kept(app: Flask, runs: list[str]) -> None:
     _at(START)
     rows = db.session.execute(text("SELECT name, due_at, last_run_at FROM job_run ORDER BY name"))
-    assert [tuple(row) for row in rows] == [
-        ("daily", "2026-03-02 00:00:00.000000", "2026-03-01 00:00:00.000000"),
-        ("hourly", "2026-03-01 01:00:00.000000", "2026-03-01 00:00:00.000000"),
+    # One driver gives text, another times.
+    assert [tuple(str(value)[:19] for value in row) for row in rows] == [
+        ("daily", "2026-03-02 00:00:00", "2026-03-01 00:00:00"),
+        ("hourly", "2026-03-01 01:00:00", "2026-03-01 00:00:00"),
     ]
 
 

@@ -204,7 +204,7 @@ def test_categories_by_memory_then_by_name_else_other_with_a_warning(
     market: Flask, write_feed: WriteFeed
 ) -> None:
     merchant_id = one("SELECT id FROM merchant WHERE code = 'north'")
-    pillow = one("SELECT id FROM category WHERE key = 'bedding.pillow'")
+    pillow = one("SELECT id FROM category WHERE `key` = 'bedding.pillow'")
     with write_transaction():
         remember_category(merchant_id, name="绿茶", category_id=pillow)
     result = north(
