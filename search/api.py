@@ -7,8 +7,9 @@ from kernel.web import api_blueprint, current_actor
 from search import services
 from search.facets import parse_price
 from search.indexing import suggestion_file
+from search.requests import SearchRequest
 from search.schemas import SearchIn, SearchOut, SuggestIn, SuggestOut
-from search.services import SearchRequest, SearchResult
+from search.services import SearchResult
 from search.suggestions import suggest
 
 blueprint = api_blueprint("search", __name__)

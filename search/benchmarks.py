@@ -27,7 +27,8 @@ from search.engines.elasticsearch import ElasticsearchView
 from search.engines.embedded import EmbeddedView
 from search.engines.tantivy_schema import compile_clause
 from search.goods_filters import Choice, Scope, one_listing_each
-from search.services import SearchRequest, search
+from search.requests import SearchRequest
+from search.services import search
 from search.tokens import tokenise_query
 from search.weights import get_weights
 

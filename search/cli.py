@@ -24,8 +24,9 @@ from search import evaluate as evaluation
 from search.engines.choice import get_engine
 from search.engines.embedded import EmbeddedEngine
 from search.rebuilding import WorkerStopped, rebuild_now
+from search.requests import MAX_LIMIT, SearchRequest
 from search.schemas import SearchOut
-from search.services import MAX_LIMIT, SearchRequest, search
+from search.services import search
 from search.weights import get_weights
 
 _FAILED = 1

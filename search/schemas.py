@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from search.facets import parse_price
-from search.services import MAX_LIMIT, SortBy
+from search.requests import MAX_LIMIT, SortBy
 
 _MAX_PRICE_MINOR = 10**12
 _MAX_VALUES = 50
@@ -117,7 +117,10 @@ class FacetsOut(Schema):
 
 
 class SearchOut(Schema):
-    """Answer of ``GET /search``. ``matched_by``: all words, half, some, or browse."""
+    """Answer of ``GET /search``. ``matched_by``: all words, half, some, or browse.
+
+    ``degraded``: the index is away, and this is a bounded list from the database.
+    """
 
     total = fields.Integer()
     items = fields.List(fields.Nested(ItemOut))
@@ -126,6 +129,7 @@ class SearchOut(Schema):
     corrected_query = fields.String(allow_none=True)
     matched_by = fields.String()
     took_ms = fields.Float()
+    degraded = fields.Boolean()
 
 
 class SuggestIn(Schema):

@@ -8,16 +8,22 @@ from typing import Any
 import pytest
 from flask import Flask, g
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from enterprises.services.companies import set_programme_rule
+from kernel import outbox
 from kernel.auth.policy import Actor
-from kernel.db import write_transaction
+from kernel.db import db, write_transaction
 from kernel.settings import get_settings
-from kernel.worker import drain_all
+from kernel.tasks import PartUnavailable
+from kernel.worker import drain_all, drain_lane
 from search import indexing
 from search.engines.choice import get_engine
+from shop.models import Product
 from shop.rules import GoodsRule
+from shop.services.catalogue import touch_products
 from shop.services.categories import category_tree
+from tests.engines import forget_indexes
 from tests.factories.catalogue import build_categories, build_merchant, build_offer, category
 from tests.factories.enterprises import build_company, build_pot, grant, hire
 from tests.factories.people import PASSWORD
@@ -39,7 +45,7 @@ class Mall:
 
 @pytest.fixture
 def mall(app: Flask) -> Iterator[Mall]:
-    get_engine().close()
+    forget_indexes()
     shutil.rmtree(get_settings().index_dir, ignore_errors=True)
     g.pop("shop_categories", None)
     with write_transaction():
@@ -230,3 +236,75 @@ def test_hostile_text_is_answered(client: FlaskClient, mall: Mall, text: str) ->
 def test_nobody_searches_without_signing_in(client: FlaskClient, mall: Mall) -> None:
     assert get(client, "/search?q=被", 401)["code"] == "not_signed_in"
     assert get(client, "/suggest?q=被", 401)["code"] == "not_signed_in"
+
+
+# --- while a search server is away -----------------------------------------------------------
+
+
+@pytest.fixture
+def away(mall: Mall, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mall]:
+    """The mall, with a search server configured that nobody runs."""
+    monkeypatch.setenv("MALL_SEARCH_URL", "http://127.0.0.1:9")
+    get_settings.cache_clear()
+    yield mall
+    monkeypatch.undo()
+    get_settings.cache_clear()
+
+
+def test_words_get_a_clear_answer_with_a_time_to_come_back(client: FlaskClient, away: Mall) -> None:
+    sign_in(client, away.alpha)
+
+    for _ in range(5):
+        answer = client.get("/api/v1/search?q=龙井绿茶")
+        assert answer.status_code == 503
+        assert answer.mimetype == "application/problem+json"
+        assert answer.get_json()["code"] == "search_unavailable"
+        assert 1 <= int(answer.headers["Retry-After"]) <= 5
+    assert get(client, "/search?brand=brd_any", 503)["code"] == "search_unavailable"
+
+
+def test_categories_are_browsed_from_the_database(client: FlaskClient, away: Mall) -> None:
+    sign_in(client, away.alpha)
+    bedding = category_tree().by_key["bedding"].public_id
+    path = f"/search?category={bedding}&sort=price_desc"
+
+    body = get(client, f"{path}&limit=3")
+
+    assert body["degraded"] is True
+    assert body["total"] == 4
+    assert not any(body["facets"].values())
+    assert [i["price_minor"] for i in body["items"]] == [66_000, 30_000, 20_000]
+    rest = get(client, f"{path}&limit=3&cursor={body['next_cursor']}")
+    assert [i["price_minor"] for i in rest["items"]] == [10_000]
+    assert rest["next_cursor"] is None
+    assert get(client, f"{path}&in_stock=true")["total"] == 3
+    assert get(client, f"{path}&price_max=20000")["total"] == 2
+    assert get(client, "/search")["total"] == 6
+
+
+def test_what_is_hidden_stays_hidden_without_the_index(client: FlaskClient, away: Mall) -> None:
+    sign_in(client, away.beta)
+
+    assert get(client, "/search")["total"] == 4
+    tea = category_tree().by_key["tea"].public_id
+    assert get(client, f"/search?category={tea}")["items"] == []
+    for typed in ("lc", "绿茶", "青禾龙井"):
+        assert get(client, f"/suggest?q={typed}") == {"suggestions": []}
+
+
+def test_suggestions_go_on_without_the_index(client: FlaskClient, away: Mall) -> None:
+    sign_in(client, away.alpha)
+
+    assert get(client, "/suggest?q=lvcha")["suggestions"][0] == {"text": "绿茶", "kind": "category"}
+    assert get(client, "/suggest?q=qh")["suggestions"][0] == {"text": "青禾", "kind": "brand"}
+
+
+def test_news_waits_for_the_index_and_is_not_buried(away: Mall) -> None:
+    with write_transaction():
+        touch_products(list(db.session.scalars(select(Product.id))))
+
+    with pytest.raises(PartUnavailable):
+        drain_lane("index")
+
+    assert outbox.backlog() == {"index": {"pending": 1}}
+    assert {row.attempts for row in outbox.take(lane="index")} <= {0}

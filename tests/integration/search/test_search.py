@@ -13,7 +13,9 @@ from kernel.cursors import BadCursor
 from kernel.errors import NotFound
 from search.cursors import CursorExpired
 from search.kept_lists import KEPT_SECONDS, ListsInProcess
-from search.services import Item, SearchRequest, SearchResult, SortBy, search
+from search.requests import SearchRequest, SortBy
+from search.services import SearchResult, search
+from search.showing import Item
 from shop.rules import GoodsRule
 from tests.integration.search.world import (
     World,
