@@ -17,7 +17,8 @@ from search import documents, indexing, tasks
 from search.engines.base import EngineQuery, Everything
 from search.engines.choice import get_engine
 from search.rebuilding import rebuild_now
-from search.services import SearchRequest, search
+from search.requests import SearchRequest
+from search.services import search
 from search.suggestions import Kind, suggest
 from shop.models import Product
 from shop.rules import GoodsRule
