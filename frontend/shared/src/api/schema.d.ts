@@ -1464,6 +1464,7 @@ export interface components {
             corrected_query?: string | null;
             matched_by?: string;
             took_ms?: number;
+            degraded?: boolean;
         };
         SuggestionOut: {
             text?: string;
