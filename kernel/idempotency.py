@@ -26,12 +26,14 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel import clock
 from kernel.db import Base, BigId, LongText, UtcDateTime, db, run, write_transaction
 from kernel.errors import Problem
+from kernel.mariadb import LOCK_WAIT_TIMEOUT, error_code
+from kernel.retrying import always, with_retries
 
 WAIT_SECONDS = 5.0
 _POLL_SECONDS = 0.03
@@ -64,6 +66,7 @@ class IdempotencyKey(Base):
 _KEYS = cast("Table", IdempotencyKey.__table__)
 _THIS = (_KEYS.c.actor == bindparam("the_actor")) & (_KEYS.c.key == bindparam("the_key"))
 _FIND = select(IdempotencyKey).where(_THIS)
+_FIND_LOCKED = _FIND.with_for_update()
 _INSERT = insert(_KEYS)
 _REMEMBER = (
     update(_KEYS)
@@ -169,6 +172,11 @@ def begin(scope: Scope, first_step: Callable[[], Answer | Pending]) -> Answer | 
         time.sleep(_POLL_SECONDS)
 
 
+def _find_locked(scope: Scope) -> IdempotencyKey | None:
+    """Where the database locks rows, a second request waits here for the first one's commit."""
+    return db.session.scalar(_FIND_LOCKED, _place(scope))
+
+
 class _InProgress:
     """Somebody else holds the lease."""
 
@@ -178,21 +186,15 @@ def _find(scope: Scope) -> IdempotencyKey | None:
 
 
 def _claim(scope: Scope) -> Answer | Pending | _InProgress | None:
-    row = _find(scope)
-    if row is None:
-        run(
-            _INSERT,
-            [
-                {
-                    "actor": scope.actor,
-                    "key": scope.key,
-                    "input_hash": scope.input_hash,
-                    "state": STARTED,
-                    "created_at": clock.real_now(),
-                }
-            ],
-        )
-        return None
+    try:
+        row = _find_locked(scope)
+        if row is None:
+            _insert(scope)
+            return None
+    except OperationalError as error:
+        if error_code(error.orig) == LOCK_WAIT_TIMEOUT:
+            raise KeyInProgress(retry_after=2) from error
+        raise
     if row.input_hash != scope.input_hash:
         raise KeyReused
     if row.state == COMPLETED:
@@ -201,6 +203,17 @@ def _claim(scope: Scope) -> Answer | Pending | _InProgress | None:
         return _InProgress()
     row.leased_until = clock.real_now() + LEASE
     return Pending(row.reference or "")
+
+
+def _insert(scope: Scope) -> None:
+    row = {
+        "actor": scope.actor,
+        "key": scope.key,
+        "input_hash": scope.input_hash,
+        "state": STARTED,
+        "created_at": clock.real_now(),
+    }
+    run(_INSERT, [row])
 
 
 def _place(scope: Scope) -> dict[str, Any]:
@@ -227,13 +240,18 @@ def finish(scope: Scope, answer: Answer | Callable[[], Answer]) -> Answer:
     A last step that is given instead runs in the same transaction. Where two retries ran the last
     steps at once, both get the answer that was stored first.
     """
-    with write_transaction():
-        row = _find(scope)
-        if row is not None and row.state == COMPLETED:
-            return Answer(row.status or 200, (row.body or "").encode())
-        done = answer if isinstance(answer, Answer) else answer()
-        complete(scope, done)
-    return done
+
+    def last_step() -> Answer:
+        with write_transaction():
+            row = _find_locked(scope)
+            if row is not None and row.state == COMPLETED:
+                return Answer(row.status or 200, (row.body or "").encode())
+            done = answer if isinstance(answer, Answer) else answer()
+            complete(scope, done)
+        return done
+
+    # Here and not by the view: a view that began again would wait for its own lease.
+    return with_retries(last_step, resumable=always)
 
 
 def release(scope: Scope) -> None:

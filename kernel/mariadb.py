@@ -28,6 +28,7 @@ LOCK_WAIT_SECONDS = 5
 # Older than this without use, a connection is asked whether it still lives.
 _REST_SECONDS = 5.0
 _RECYCLE_SECONDS = 1800
+LOCK_WAIT_TIMEOUT = 1205
 # A CHECK and a trigger that refuses: the driver calls them operational, as if the server were ill.
 _CONSTRAINTS = frozenset({4025, 1644})
 
@@ -99,7 +100,8 @@ def prepare_mariadb(engine: Engine, *, read: bool) -> None:
     @event.listens_for(engine, "commit")
     @event.listens_for(engine, "rollback")
     def _end(connection: Connection) -> None:
-        connection.connection.info["open"] = False
+        if not connection.invalidated:  # a lost one takes its mark with it
+            connection.connection.info["open"] = False
 
     @event.listens_for(engine, "reset")
     def _reset(

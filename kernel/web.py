@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import orjson
@@ -11,7 +12,8 @@ import structlog
 from flask import Flask, Request, Response, current_app, g, request
 from flask.json.provider import JSONProvider
 from flask_smorest import Blueprint
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from webargs.core import missing
 from webargs.flaskparser import FlaskParser, is_json_request
 from werkzeug.exceptions import HTTPException
@@ -33,6 +35,7 @@ from kernel.errors import (
     UnsupportedMedia,
 )
 from kernel.ids import public_id
+from kernel.retrying import always, is_lost, with_retries
 from kernel.settings import get_settings
 
 log = structlog.get_logger(__name__)
@@ -71,6 +74,25 @@ class StrictJsonParser(FlaskParser):
 class RoomBlueprint(Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
     ARGUMENTS_PARSER = StrictJsonParser()
 
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **kw: Any
+    ) -> None:
+        """Every view of a room is an edge: done again where the database asks for it."""
+        super().add_url_rule(rule, endpoint, view_func and _edge(view_func), *args, **kw)
+
+
+def _edge(view: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(view)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return with_retries(lambda: view(*args, **kwargs), resumable=_is_resumable)
+
+    return run
+
+
+def _is_resumable() -> bool:
+    """With a key the command finds out how far it came; a query has nothing to do twice."""
+    return request.method in _SAFE or bool(g.get("keyed"))
+
 
 def api_blueprint(name: str, import_name: str, prefix: str = "") -> Blueprint:
     """A blueprint under ``/api/v1`` whose routes appear in the OpenAPI document."""
@@ -87,12 +109,14 @@ def current_actor() -> Actor:
 
 def command_scope(payload: Any) -> idempotency.Scope:
     """The idempotency scope of this request. Raises where the header is missing."""
-    return idempotency.Scope.of(
+    scope = idempotency.Scope.of(
         actor=current_actor().person_public_id,
         key=request.headers.get("Idempotency-Key"),
         command=f"{request.method} {request.path}",
         payload=payload,
     )
+    g.keyed = True
+    return scope
 
 
 def run_command(payload: Any, work: Callable[[], Any], *, status: int = 200) -> Response:
@@ -179,7 +203,7 @@ def _sign_in_request() -> None:
     token = request.cookies.get(COOKIE, "")
     actor = None
     if token and request.path.startswith(API):
-        actor = auth.find_actor(token)
+        actor = with_retries(lambda: auth.find_actor(token), resumable=always)
         db.session.rollback()
     g.actor, g.session_token = actor, token
     authorise(policy, request.endpoint, actor)
@@ -223,12 +247,15 @@ def init_web(app: Flask, policy: Policy) -> None:
     app.register_error_handler(Problem, problem_response)
     app.register_error_handler(HTTPException, _http_problem)
 
+    @app.errorhandler(PoolExhausted)
     @app.errorhandler(OperationalError)
-    def _database_busy(error: OperationalError) -> Response:
-        log.error("database_unavailable", error=str(error.orig))
+    def _database_busy(error: DBAPIError | PoolExhausted) -> Response:
+        log.error("database_unavailable", error=str(getattr(error, "orig", error)))
         return problem_response(ServiceUnavailable(retry_after=2))
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
+        if isinstance(error, DBAPIError) and is_lost(error):
+            return _database_busy(error)
         log.exception("unexpected", error=type(error).__name__)
         return problem_response(Problem())

@@ -124,6 +124,13 @@ class ServerDatabase:
                 )
             )
             self._tables = sorted(set(tables) - {_VERSION})
+            columns = connection.execute(
+                text(
+                    "SELECT table_name, column_name FROM information_schema.columns "
+                    "WHERE table_schema = DATABASE() AND is_generated = 'ALWAYS'"
+                )
+            )
+            self._generated = set(columns.tuples())
         self._filled = text(
             " UNION ALL ".join(
                 f"SELECT '{name}' FROM DUAL WHERE EXISTS (SELECT 1 FROM `{name}`)"
@@ -134,13 +141,12 @@ class ServerDatabase:
 
     def keep(self) -> Rows:
         with self._engine.connect() as connection:
-            return {
-                name: [
-                    dict(row)
-                    for row in connection.execute(text(f"SELECT * FROM `{name}`")).mappings()
-                ]
-                for name in connection.scalars(self._filled).all()
-            }
+            kept = {}
+            for name in connection.scalars(self._filled).all():
+                rows = connection.execute(text(f"SELECT * FROM `{name}`"))
+                given = [key for key in rows.keys() if (name, key) not in self._generated]
+                kept[name] = [{key: row[key] for key in given} for row in rows.mappings()]
+            return kept
 
     def put_back(self, kept: Rows | None = None) -> None:
         """A schema that a test has broken is built anew."""

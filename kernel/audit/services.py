@@ -57,7 +57,7 @@ def record(*, actor: str, action: str, subject: str, details: dict[str, Any] | N
     )
     values = {"number": number, "digest": digest, "seal": _seal(number, digest)}
     db.session.execute(update(AuditHead).where(AuditHead.id == 1).values(**values))
-    return number
+    return int(number)
 
 
 def _rows() -> Iterator[AuditEntry]:

@@ -105,7 +105,7 @@ def _inserts(dialect: Dialect) -> _Inserts:
     given = [column.name for column in _TRANSACTION.columns if column.name != "id"]
     to_driver = _TRANSACTION.c.posted_at.type.bind_processor(dialect)
     if not dialect.positional:
-        dialect = type(dialect)(paramstyle="format")
+        dialect = cast("Callable[..., Dialect]", type(dialect))(paramstyle="format")
     return _Inserts(
         str(_INSERT.compile(dialect=dialect, column_keys=given)),
         str(_INSERT_POSTINGS.compile(dialect=dialect)),
