@@ -24,7 +24,7 @@ from flask import Flask
 from sqlalchemy.exc import DBAPIError
 
 from kernel import broker, outbox
-from kernel.db import read_only
+from kernel.db import CommitUnknown, read_only
 from kernel.delivering import groups, run_group
 from kernel.settings import get_settings
 from kernel.tasks import PartUnavailable, celery
@@ -81,9 +81,9 @@ def deliver(ids: list[int]) -> None:
                 with _app.app_context():
                     _deliver(ids)
                 return
-            except DBAPIError as error:
+            except (DBAPIError, CommitUnknown) as error:
                 # Without its database a lane can do nothing else; the message stays with us.
-                log.warning("database_away", error=str(error.orig)[:200])
+                log.warning("database_away", error=str(error)[:200])
             if _stopping.wait(_DATABASE_PAUSE_SECONDS):
                 raise Reject("stopping", requeue=True)
     finally:

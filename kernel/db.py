@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+import structlog
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
@@ -40,6 +41,8 @@ from sqlalchemy.orm import DeclarativeBase
 from kernel.errors import ServiceUnavailable
 from kernel.mariadb import engine_options, error_code, prepare_mariadb
 from kernel.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 # SQLite numbers rows by itself only for INTEGER PRIMARY KEY.
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -230,6 +233,7 @@ def init_db(app: Flask, settings: Settings) -> None:
         options |= engine_options()
     app.config["SQLALCHEMY_BINDS"] = {None: options, "read": options}
     db.init_app(app)
+    app.teardown_appcontext(_let_go)
     with app.app_context():
         if settings.is_sqlite:
             prepare_sqlite(db.engines[None], begin="BEGIN IMMEDIATE", query_only=False)
@@ -237,6 +241,16 @@ def init_db(app: Flask, settings: Settings) -> None:
         else:
             for name, engine in db.engines.items():
                 prepare_mariadb(engine, read=name == "read")
+
+
+def _let_go(_error: BaseException | None) -> None:
+    """Before the library does: a session whose server is gone cannot be rolled back, and that is
+    no error any more once the answer is made."""
+    try:
+        db.session.remove()
+    except DBAPIError as error:
+        log.warning("session_dropped", error=str(error.orig))
+        db.session.registry.clear()
 
 
 def prepare_sqlite(engine: Engine, *, begin: str, query_only: bool) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
 
 from kernel import faults, outbox
-from kernel.db import db, write_transaction
+from kernel.db import CommitUnknown, db, write_transaction
+from kernel.retrying import always, is_lost, retried, with_retries
 from kernel.tasks import MERGED_AT_MOST, TASKS, PartUnavailable, run_task
 
 log = structlog.get_logger(__name__)
@@ -62,28 +64,34 @@ def run_group(group: Sequence[outbox.Delivery]) -> int:
 
     Raises:
         PartUnavailable: what the task needs is away; the rows wait, and so should the lane.
+        DBAPIError, CommitUnknown: the database is away; the rows are as they were.
     """
     name = group[0].task
     try:
-        run_task(name, _merged_payload(group))
+        with_retries(partial(run_task, name, _merged_payload(group)), resumable=always)
         faults.point("outbox_before_done")
     except PartUnavailable as away:
         db.session.rollback()
         _tell(name, away)
-        with write_transaction():
-            outbox.mark_waiting(group, seconds=away.retry_after)
+        _commit(partial(outbox.mark_waiting, group, seconds=away.retry_after))
         raise
     except Exception as error:
+        if isinstance(error, CommitUnknown) or is_lost(error):
+            raise
         db.session.rollback()
         log.exception("task_failed", task=name, outbox_id=group[0].id)
-        with write_transaction():
-            for row in group:
-                outbox.mark_failed(row, f"{type(error).__name__}: {error}")
+        _commit(partial(outbox.mark_failed, group, f"{type(error).__name__}: {error}"))
         return 0
     db.session.rollback()
-    with write_transaction():
-        outbox.mark_done([row.id for row in group])
+    _commit(partial(outbox.mark_done, [row.id for row in group]))
     return len(group)
+
+
+@retried
+def _commit(mark: Callable[[], None]) -> None:
+    """Marking rows twice is marking them once."""
+    with write_transaction():
+        mark()
 
 
 def _tell(task: str, away: PartUnavailable) -> None:

@@ -175,8 +175,7 @@ def mark_lost(rows: Sequence[Delivery]) -> None:
 
     So a row that ends every process it meets does not go round for ever.
     """
-    for row in rows:
-        mark_failed(row, "sent, and never finished")
+    mark_failed(rows, "sent, and never finished")
 
 
 def take_back(rows: Sequence[Delivery]) -> None:
@@ -233,21 +232,22 @@ def mark_done(ids: Sequence[int]) -> None:
     )
 
 
-def mark_failed(row: Delivery, error: str) -> None:
+def mark_failed(rows: Sequence[Delivery], error: str) -> None:
     """Try again after 1, 2, 4 … 300 seconds; after :data:`MAX_ATTEMPTS` it is a dead letter."""
-    attempts = row.attempts + 1
-    state = DEAD if attempts >= MAX_ATTEMPTS else PENDING
-    wait = timedelta(seconds=min(2 ** (attempts - 1), 300))
-    run(
-        update(OutboxRow)
-        .where(OutboxRow.id == row.id, OutboxRow.state.in_(_OPEN))
-        .values(
-            state=state,
-            attempts=attempts,
-            due_at=clock.real_now() + wait,
-            last_error=error[:2000],
+    for row in rows:
+        attempts = row.attempts + 1
+        state = DEAD if attempts >= MAX_ATTEMPTS else PENDING
+        wait = timedelta(seconds=min(2 ** (attempts - 1), 300))
+        run(
+            update(OutboxRow)
+            .where(OutboxRow.id == row.id, OutboxRow.state.in_(_OPEN))
+            .values(
+                state=state,
+                attempts=attempts,
+                due_at=clock.real_now() + wait,
+                last_error=error[:2000],
+            )
         )
-    )
 
 
 def replay(ids: Sequence[int]) -> int:

@@ -20,7 +20,7 @@ from kombu import Connection, Producer
 from sqlalchemy.exc import DBAPIError
 
 from kernel import broker, outbox
-from kernel.db import db, read_only, write_transaction
+from kernel.db import CommitUnknown, db, read_only, write_transaction
 from kernel.delivering import groups
 from kernel.tasks import LANES, celery
 
@@ -52,7 +52,7 @@ class Relay:
                     if self._lead(link):
                         down = False
                         self._serve(link)
-            except (*broker.BROKER_ERRORS, DBAPIError) as error:
+            except (*broker.BROKER_ERRORS, DBAPIError, CommitUnknown) as error:
                 if not down:
                     log.warning("relay_waits", error=f"{type(error).__name__}: {error}"[:300])
                 down = True

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel import clock
 from kernel.db import Base, UtcDateTime, changed_rows, db, run, write_transaction
+from kernel.retrying import always, retried, with_retries
 
 log = structlog.get_logger(__name__)
 
@@ -110,7 +111,7 @@ def _run_claimed(
         return False
     try:
         with _renewed(lease):
-            done[entry.name] = entry.run()
+            done[entry.name] = with_retries(entry.run, resumable=always)
     except Exception as error:
         db.session.rollback()
         log.exception("job_failed", job=entry.name)
@@ -137,6 +138,7 @@ class _Lease:
         """Give it back, with what the run made of the job's times."""
         self._change(leased_until=None, **values)
 
+    @retried
     def _change(self, **values: datetime | None) -> bool:
         with write_transaction():
             return bool(

@@ -111,7 +111,7 @@ def test_rows_are_taken_by_lane_in_order_and_when_due(app: Flask, heard: Heard) 
     assert take(lane="feed") == []
     db.session.rollback()
     with write_transaction():
-        outbox.mark_failed(second, "later")
+        outbox.mark_failed([second], "later")
     assert [row.id for row in take(lane="money")] == [first.id, third.id]
 
 
@@ -223,7 +223,7 @@ def test_long_errors_are_cut(app: Flask, heard: Heard) -> None:
     [row] = take(lane="money")
     db.session.rollback()
     with write_transaction():
-        outbox.mark_failed(row, "x" * 5000)
+        outbox.mark_failed([row], "x" * 5000)
     assert _rows("length(last_error)") == [2000]
 
 

@@ -130,7 +130,7 @@ def test_a_row_that_is_done_stays_so(app: Flask, heard: Heard) -> None:
     [row] = _due("money", PENDING)
     assert drain_lane("money") == 1
     with write_transaction():
-        outbox.mark_failed(row, "late")
+        outbox.mark_failed([row], "late")
         outbox.mark_waiting([row], seconds=1)
         outbox.take_back([row])
     assert _rows() == [("t.money", DONE, 1)]
