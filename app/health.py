@@ -121,13 +121,14 @@ _AWAY = (
 _NEEDED = frozenset({"database"})
 
 
-def readiness() -> dict[str, dict[str, Any]]:
-    """By part: ``ready``, ``latency_ms`` and what it knows of its version.
+def readiness(*names: str) -> dict[str, dict[str, Any]]:
+    """By part: ``ready``, ``latency_ms`` and what it knows of its version; all, or those named.
 
     A part that is away and that the mall can go on without is ``degraded``.
     """
     found: dict[str, dict[str, Any]] = {}
-    for name, check in _PARTS.items():
+    for name in names or _PARTS:
+        check = _PARTS[name]
         started = time.perf_counter()
         try:
             part = check()

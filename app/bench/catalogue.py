@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ _TEXTS = """
     WHERE p.id > :after AND p.id <= :until ORDER BY p.id, s.id"""
 _COMMIT_ROWS = 10_000
 _READ_IDS = 1_000
+# A title, the rest of the text, and the names among it.
+Text = tuple[str, str, list[str]]
 _NOTHING = Ended({}, 0.0, 0)
 
 
@@ -59,6 +62,7 @@ class Catalogue:
     idle_rss: int
     before: str
     bare: BareEngine
+    documents: Documents
     first: Ended = _NOTHING
     _worker: ExitStack = field(default_factory=ExitStack)
 
@@ -83,7 +87,14 @@ class Catalogue:
 
     def _worker_runs(self) -> bool:
         with self.mall.app.app_context():
-            return bool(readiness()["worker"]["ready"])
+            return bool(readiness("worker")["worker"]["ready"])
+
+    @cached_property
+    def bare_index_seconds(self) -> float:
+        """Tokenising from memory, then the engine's own writer, until all is searchable."""
+        tokenising = self.documents.tokenise_seconds
+        self.bare.prepare(self.documents.listings)
+        return tokenising + timed_ms(self.bare.write) / 1_000
 
     def import_feed(self) -> Ended:
         """``mall feed import`` until all is searchable, its start included."""
@@ -109,7 +120,9 @@ def make_feed(folder: Path, rows: int, titles: Path | None) -> Path:
 
 
 @contextmanager
-def imported_catalogue(parts: Parts, *, feed: Path, rows: int, say: Say) -> Iterator[Catalogue]:
+def imported_catalogue(
+    parts: Parts, *, feed: Path, rows: int, documents: Documents, say: Say
+) -> Iterator[Catalogue]:
     """Import a feed by ``mall feed import`` beside a running worker."""
     with scratch_mall(parts) as mall, ExitStack() as stack:
         with mall.app.app_context():
@@ -123,7 +136,7 @@ def imported_catalogue(parts: Parts, *, feed: Path, rows: int, say: Say) -> Iter
             bare = stack.enter_context(bare_engine(mall.folder))
         before = stack.enter_context(mall.copy_database("before"))
         idle = run_mall(["settings"], mall.environment, mall.folder / "log")
-        made = Catalogue(mall, till, feed, rows, idle.rss_bytes, before, bare)
+        made = Catalogue(mall, till, feed, rows, idle.rss_bytes, before, bare, documents)
         say(f"import{parts.suffix}: from the file until all rows are searchable")
         try:
             made.start_worker()
@@ -165,28 +178,40 @@ def memory_figure(catalogue: Catalogue) -> Figure:
 # --- floors ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
 class Documents:
-    """All documents of a catalogue in memory, and what their tokens are made of."""
+    """All documents of one feed in memory, and what their tokens are made of.
 
-    texts: list[tuple[str, str, list[str]]]
-    listings: list[ListingDocument]
+    Read once, in the first catalogue's application context: the same feed makes the same ones on
+    all parts.
+    """
+
+    @cached_property
+    def _read(self) -> tuple[list[Text], list[ListingDocument]]:
+        listings: list[ListingDocument] = []
+        texts: list[Text] = []
+        last = 0
+        with read_only():
+            while ids := product_ids_after(last, limit=_READ_IDS):
+                listings += [each for change in read_changes(ids) for each in change.listings]
+                texts += _texts(last, ids[-1])
+                last = ids[-1]
+        return texts, listings
+
+    @property
+    def listings(self) -> list[ListingDocument]:
+        return self._read[1]
+
+    @cached_property
+    def tokenise_seconds(self) -> float:
+        """What making the tokens of all of them takes, from memory."""
+        texts, _ = self._read
+        started = time.perf_counter()
+        for title, rest, names in texts:
+            tokenise(title, rest, names=names)
+        return time.perf_counter() - started
 
 
-def read_documents() -> Documents:
-    """Read in a catalogue's application context."""
-    listings: list[ListingDocument] = []
-    texts: list[tuple[str, str, list[str]]] = []
-    last = 0
-    with read_only():
-        while ids := product_ids_after(last, limit=_READ_IDS):
-            listings += [each for change in read_changes(ids) for each in change.listings]
-            texts += _texts(last, ids[-1])
-            last = ids[-1]
-    return Documents(texts, listings)
-
-
-def _texts(after: int, until: int) -> Iterator[tuple[str, str, list[str]]]:
+def _texts(after: int, until: int) -> Iterator[Text]:
     """What the tokens of some products are made of: title, the rest, and its names."""
     tree = category_tree()
     found = db.session.execute(text(_TEXTS), {"after": after, "until": until})
@@ -212,7 +237,7 @@ def bare_import_seconds(catalogue: Catalogue) -> float:
         bare.commit()
         for name in _TABLES:
             inserting += _copy_table(source, bare, name)
-    return inserting + bare_index_seconds(catalogue, read_documents())
+    return inserting + catalogue.bare_index_seconds
 
 
 def _copy_table(source: Any, bare: Any, name: str) -> float:
@@ -232,14 +257,6 @@ def _copy_table(source: Any, bare: Any, name: str) -> float:
         bare.commit()
         seconds += time.perf_counter() - started
     return seconds
-
-
-def bare_index_seconds(catalogue: Catalogue, documents: Documents) -> float:
-    """Tokenising from memory, then the engine's own writer, until all is searchable."""
-    tokenising = timed_ms(lambda: [tokenise(*text[:2], names=text[2]) for text in documents.texts])
-    catalogue.bare.prepare(documents.listings)
-    writing = timed_ms(catalogue.bare.write)
-    return (tokenising + writing) / 1_000
 
 
 def bare_compare_seconds(catalogue: Catalogue) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 
 from app.bench.catalogue import (
     Catalogue,
+    Documents,
     import_figures,
     imported_catalogue,
     make_feed,
@@ -127,13 +128,16 @@ def _on_catalogues(
     """The same feed on each of the parts; the first one's bare engine is the floor of both."""
     figures: list[Figure] = []
     reference: BareEngine | None = None
+    documents = Documents()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fuman-feed-")))
         say(f"catalogue: a feed of {options.rows:,} rows")
         feed = make_feed(folder, options.rows, options.titles)
         for parts in chosen:
             catalogue = stack.enter_context(
-                imported_catalogue(parts, feed=feed, rows=options.rows, say=say)
+                imported_catalogue(
+                    parts, feed=feed, rows=options.rows, documents=documents, say=say
+                )
             )
             run = _Run(catalogue, options, reference, say)
             others = False

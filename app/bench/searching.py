@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,15 +11,17 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
+from sqlalchemy import bindparam
 from sqlalchemy import text as sql
 
-from app.bench.catalogue import Catalogue, bare_index_seconds, read_documents
+from app.bench.catalogue import Catalogue
 from app.bench.engines import BareEngine
 from app.bench.figures import Figure, Say, percentile, timed_ms
-from app.bench.processes import BenchFailed, Client, free_port, listens, run_mall, running
+from app.bench.processes import BenchFailed, Client, free_port, listens, running, start
 from app.bench.till import PASSPHRASE
 from kernel.db import db, read_only, write_transaction
 from search import benchmarks
+from search.documents import count_products
 from search.engines.choice import get_engine
 from search.rebuilding import rebuild_now
 from shop.services.catalogue import set_price
@@ -123,34 +126,28 @@ class _Ways:
 def rebuild_figures(
     catalogue: Catalogue, queries: Sequence[str], *, seconds: float, say: Say
 ) -> list[Figure]:
-    """``rebuild_rate`` alone, and ``search_in_rebuild_p99`` beside the idle one."""
+    """``rebuild_rate`` alone; ``search_in_rebuild_p99`` beside the idle one, and the rate of the
+    rebuild that made room for these searches. Raises :class:`BenchFailed` where a search failed
+    or found nothing of what it found before.
+    """
     suffix = catalogue.suffix
     say(f"rebuild{suffix}: alone, and the same documents from memory into a bare index")
     catalogue.stop_worker()
     rebuilt = rebuild_now(get_engine(), anew=True)
-    floor = bare_index_seconds(catalogue, read_documents())
+    alone = rebuilt.products / rebuilt.seconds
     say(f"rebuild{suffix}: searches beside it")
-    idle = _service_samples(queries, until=_for(seconds * 2))
-    ended = threading.Event()
-
-    def rebuild() -> None:
-        try:
-            run_mall(["search", "rebuild"], catalogue.mall.environment, catalogue.log)
-        finally:
-            ended.set()
-
-    beside = threading.Thread(target=rebuild, name="rebuild")
-    beside.start()
-    busy = _service_samples(queries, until=ended.is_set)
-    beside.join()
+    found: dict[str, int] = {}
+    idle = _service_samples(queries, found, until=_for(seconds * 2))
+    busy, gentle = _searches_in_rebuild(catalogue, queries, found, seconds * 8)
     return [
         Figure(
             f"rebuild_rate{suffix}",
-            rebuilt.products / rebuilt.seconds,
-            rebuilt.products / floor,
+            alone,
+            rebuilt.products / catalogue.bare_index_seconds,
             "products/s",
             rebuilt.products,
         ),
+        Figure(f"rebuild_gentle_rate{suffix}", gentle, alone, "products/s", rebuilt.products),
         Figure(
             f"search_in_rebuild_p99{suffix}",
             percentile(busy, 0.99),
@@ -161,15 +158,52 @@ def rebuild_figures(
     ]
 
 
+def _searches_in_rebuild(
+    catalogue: Catalogue, queries: Sequence[str], found: dict[str, int], seconds: float
+) -> tuple[list[float], float]:
+    """Milliseconds of searches while another process rebuilds, and its products a second.
+
+    A rebuild that takes longer than ``seconds`` is left unfinished.
+    """
+    engine = get_engine()
+    command = ["app.cli", "search", "rebuild", "--json"]
+    started = time.perf_counter()
+    process = start(command, catalogue.mall.environment, catalogue.log)
+    try:
+        while engine.rebuild_state() is None and process.poll() is None:
+            time.sleep(_POLL_SECONDS)
+        late = _for(seconds)
+        busy = _service_samples(queries, found, until=lambda: late() or process.poll() is not None)
+        passed = time.perf_counter() - started
+        state = engine.rebuild_state()
+    finally:
+        process.terminate()
+        process.wait()
+    if process.returncode not in {0, -signal.SIGTERM}:
+        raise BenchFailed(f"mall search rebuild ended with {process.returncode}")
+    with read_only():
+        written = state.written if state is not None else count_products()
+    engine.abandon_rebuild()
+    return busy, written / passed
+
+
 def _for(seconds: float) -> Callable[[], bool]:
     deadline = time.perf_counter() + seconds
     return lambda: time.perf_counter() > deadline
 
 
-def _service_samples(queries: Sequence[str], *, until: Callable[[], bool]) -> list[float]:
+def _service_samples(
+    queries: Sequence[str], found: dict[str, int], *, until: Callable[[], bool]
+) -> list[float]:
+    """Milliseconds of whole searches; ``found`` keeps the totals that the first ones had."""
     samples: list[float] = []
     for text in cycle(queries):
-        samples.append(timed_ms(benchmarks.service_call(text)))
+        call = benchmarks.service_call(text)
+        started = time.perf_counter()
+        total = call()
+        samples.append((time.perf_counter() - started) * 1_000)
+        if total == 0 < found.setdefault(text, total):
+            raise BenchFailed(f"a search for {text!r} found nothing of what it found before")
         if len(samples) >= _LEAST_QUERIES and until():
             return samples
     return samples
@@ -183,8 +217,8 @@ def freshness_figures(catalogue: Catalogue, *, seconds: float, say: Say) -> list
     suffix = catalogue.suffix
     say(f"freshness{suffix}: {_CHANGES_A_SECOND} price changes a second")
     ours = _commit_to_searchable(catalogue, seconds * 2)
-    say(f"freshness{suffix}: single changes to a bare index")
-    bare_index_seconds(catalogue, read_documents())
+    bare_seconds = catalogue.bare_index_seconds
+    say(f"freshness{suffix}: single changes to a bare index, made in {bare_seconds:.0f} s")
     change = catalogue.bare.change()
     floor = [timed_ms(change) for _ in range(_BARE_CHANGES)]
     return [
@@ -201,16 +235,8 @@ def freshness_figures(catalogue: Catalogue, *, seconds: float, say: Say) -> list
 def _commit_to_searchable(catalogue: Catalogue, seconds: float) -> list[float]:
     """Milliseconds for each change; a second thread looks what the index has."""
     chance = random.Random(_SEED)  # noqa: S311 -- sampling, nothing secret
-    with read_only():
-        offers = db.session.execute(
-            sql(
-                "SELECT o.public_id, s.product_id, p.version, o.price_minor FROM offer o "
-                "JOIN sku s ON s.id = o.sku_id JOIN product p ON p.id = s.product_id"
-            )
-        ).all()
     # One change a product, so that its next version is known.
-    most = int(_CHANGES_A_SECOND * seconds) * 2
-    picked = {row[1]: row for row in chance.sample(offers, min(most, len(offers)))}
+    picked = _some_offers(chance, most=int(_CHANGES_A_SECOND * seconds) + 1)
     waiting: dict[int, tuple[int, float]] = {}
     lock, samples, stopped = threading.Lock(), [], threading.Event()
 
@@ -232,7 +258,7 @@ def _commit_to_searchable(catalogue: Catalogue, seconds: float) -> list[float]:
     looking = threading.Thread(target=_in_context(catalogue, look), name="looking")
     looking.start()
     started = time.perf_counter()
-    for number, (offer_id, product_id, version, price) in enumerate(picked.values()):
+    for number, (offer_id, product_id, version, price) in enumerate(picked):
         due = started + number / _CHANGES_A_SECOND
         if due > started + seconds:
             break
@@ -246,6 +272,25 @@ def _commit_to_searchable(catalogue: Catalogue, seconds: float) -> list[float]:
     if waiting:
         raise BenchFailed(f"{len(waiting)} changes were not searchable after {_SEEN_SECONDS} s")
     return samples
+
+
+def _some_offers(chance: random.Random, *, most: int) -> list[tuple[str, int, int, int]]:
+    """An offer each of random products, with the product, its version and the price."""
+    with read_only():
+        last = db.session.scalar(sql("SELECT max(id) FROM product")) or 0
+        wanted = chance.sample(range(1, last + 1), min(most * 2, last))
+        found = db.session.execute(
+            sql(
+                "SELECT o.public_id, s.product_id, p.version, o.price_minor FROM offer o "
+                "JOIN sku s ON s.id = o.sku_id JOIN product p ON p.id = s.product_id "
+                "WHERE p.id IN :wanted"
+            ).bindparams(bindparam("wanted", expanding=True)),
+            {"wanted": wanted},
+        )
+        one_each = {row[1]: tuple(row) for row in found}
+    picked = list(one_each.values())
+    chance.shuffle(picked)
+    return picked[:most]
 
 
 def _in_context(catalogue: Catalogue, work: Callable[[], None]) -> Callable[[], None]:

@@ -17,7 +17,7 @@ from app.bench.figures import Figure, Lap, lap, median_rate, percentile, rounds
 from app.bench.report import table
 
 ROOT = Path(__file__).resolve().parents[2]
-# CONTRACT's names, and the service that issue figures speak of, all on the embedded parts.
+# CONTRACT's names, the service and the gentle rebuild, all on the embedded parts.
 NAMES = {
     f"{name}_embedded"
     for name in (
@@ -32,6 +32,7 @@ NAMES = {
         "import_rss",
         "reimport_rate",
         "rebuild_rate",
+        "rebuild_gentle_rate",
         "search_in_rebuild_p99",
         "freshness_p99",
         "checkout_service_rate",
