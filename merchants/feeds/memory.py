@@ -6,8 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy import Table, delete, insert, select, update
 
+from kernel.bulk import insert_rows, update_rows
 from kernel.db import db
 from kernel.ids import public_id
 from merchants.feeds.columns import SYNONYMS, fold_header
@@ -114,8 +115,8 @@ def keep_rows(
 ) -> None:
     """``new`` are (SKU code, offer id, row), ``changed`` are (SKU code, row)."""
     if new:
-        db.session.execute(
-            insert(LAST_ROW),
+        insert_rows(
+            LAST_ROW,
             [
                 {
                     "merchant_id": merchant_id,
@@ -127,16 +128,14 @@ def keep_rows(
             ],
         )
     if changed:
-        statement = (
-            update(LAST_ROW)
-            .where(
-                LAST_ROW.c.merchant_id == merchant_id,
-                LAST_ROW.c.sku_code == bindparam("b_sku_code"),
-            )
-            .values(columns=bindparam("b_columns"))
+        update_rows(
+            LAST_ROW,
+            [
+                {"merchant_id": merchant_id, "sku_code": code, "columns": columns}
+                for code, columns in changed
+            ],
+            key=("merchant_id", "sku_code"),
         )
-        rows = [{"b_sku_code": code, "b_columns": columns} for code, columns in changed]
-        db.session.execute(statement, rows)
 
 
 def begin_run(merchant_id: int, *, file_name: str, digest: str, at: Any) -> Run:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Table, bindparam, func, insert, select, update
+from sqlalchemy import Table, func, insert, select, update
 
 from kernel import outbox
-from kernel.db import db
+from kernel.bulk import insert_rows, insert_with_ids, update_rows
+from kernel.db import db, insert_once
 from kernel.ids import public_id
 from shop.models import Brand, Offer, Product, Sku, Stock
 
@@ -88,7 +89,6 @@ class _Known:
 
     product_id: int
     sku_id: int
-    available: int
 
 
 def apply_rows(*, merchant_id: int, changes: Sequence[RowChange], at: datetime) -> list[int]:
@@ -125,9 +125,9 @@ def _brand_ids(names: Iterable[str]) -> dict[str, int | None]:
     found = _pairs(BRAND.c.name, BRAND.c.id, wanted)
     missing = [name for name in wanted if name not in found]
     if missing:
-        db.session.execute(
-            insert(BRAND), [{"public_id": public_id("brd"), "name": name} for name in missing]
-        )
+        for name in missing:
+            # Another merchant's import may make the same brand at this moment.
+            insert_once(insert(BRAND), {"public_id": public_id("brd"), "name": name})
         found |= _pairs(BRAND.c.name, BRAND.c.id, missing)
     return {"": None, **found}
 
@@ -229,7 +229,8 @@ def _insert_products(
                 "updated_at": at,
             }
         )
-    return _insert_with_ids(PRODUCT, values, ids)
+    made = insert_with_ids(PRODUCT, values)
+    return {code: made[public] for code, public in ids.items()}
 
 
 def _joined_attributes(rows: Sequence[CatalogueRow]) -> list[dict[str, str]]:
@@ -259,7 +260,8 @@ def _insert_skus(rows: Sequence[CatalogueRow], products: Mapping[str, int]) -> d
         }
         for row in rows
     ]
-    return _insert_with_ids(SKU, values, ids)
+    made = insert_with_ids(SKU, values)
+    return {code: made[public] for code, public in ids.items()}
 
 
 def _insert_offer_rows(
@@ -280,24 +282,16 @@ def _insert_offer_rows(
         }
         for row in rows
     ]
-    offers = _insert_with_ids(OFFER, values, ids)
-    db.session.execute(
-        insert(STOCK),
+    made = insert_with_ids(OFFER, values)
+    offers = {code: made[public] for code, public in ids.items()}
+    insert_rows(
+        STOCK,
         [
             {"offer_id": offers[row.sku_code], "on_hand": row.stock, "held": 0, "sold": 0}
             for row in rows
         ],
     )
     return offers
-
-
-def _insert_with_ids(
-    table: Table, values: Sequence[dict[str, Any]], public_ids: Mapping[str, str]
-) -> dict[str, int]:
-    """Insert many rows and find their ids again by the public ids, on every database alike."""
-    db.session.execute(insert(table), values)
-    made: dict[str, int] = _pairs(table.c.public_id, table.c.id, list(public_ids.values()))
-    return {key: made[public] for key, public in public_ids.items()}
 
 
 def _update_known(
@@ -309,12 +303,12 @@ def _update_known(
 ) -> None:
     places = _places([change.offer_id for change in changes if change.offer_id is not None])
     owned = _owned(merchant_id, places)
-    for change in changes:
-        place = places[cast("int", change.offer_id)]
-        crossed = "stock" in change.changed and (place.available > 0) != (change.row.stock > 0)
-        if crossed or set(change.changed) - {"stock"}:
-            touched.add(place.product_id)
-    _update_stock(changes)
+    touched.update(
+        places[cast("int", change.offer_id)].product_id
+        for change in changes
+        if set(change.changed) - {"stock"}
+    )
+    # Offer, stock, product: an order locks them in this order too.
     _update_columns(
         OFFER,
         OFFER_FIELDS,
@@ -324,6 +318,8 @@ def _update_known(
         brands,
         extra={"updated_at": at},
     )
+    crossed = _update_stock(changes)
+    touched.update(places[offer_id].product_id for offer_id in crossed)
     own_products = [c for c in changes if places[cast("int", c.offer_id)].product_id in owned[0]]
     own_skus = [c for c in changes if places[cast("int", c.offer_id)].sku_id in owned[1]]
     _update_columns(
@@ -333,14 +329,10 @@ def _update_known(
 
 
 def _places(offer_ids: Collection[int]) -> dict[int, _Known]:
-    """Stock is locked in the order of its key where the database locks rows."""
     query = (
-        select(OFFER.c.id, SKU.c.product_id, SKU.c.id, STOCK.c.on_hand - STOCK.c.held)
+        select(OFFER.c.id, SKU.c.product_id, SKU.c.id)
         .join(SKU, SKU.c.id == OFFER.c.sku_id)
-        .join(STOCK, STOCK.c.offer_id == OFFER.c.id)
         .where(OFFER.c.id.in_(offer_ids))
-        .order_by(OFFER.c.id)
-        .with_for_update(of=STOCK)
     )
     return {row[0]: _Known(*row[1:]) for row in db.session.execute(query)}
 
@@ -373,20 +365,30 @@ def _owned(merchant_id: int, places: Mapping[int, _Known]) -> tuple[set[int], se
     return owned[0], owned[1]
 
 
-def _update_stock(changes: Sequence[RowChange]) -> None:
-    """What a feed says can be sold now, beside what is held for orders under way."""
-    rows = [
-        {"b_offer_id": change.offer_id, "b_stock": change.row.stock}
+def _update_stock(changes: Sequence[RowChange]) -> list[int]:
+    """What a feed says can be sold now, beside what is held for orders under way.
+
+    Rows are locked in the order of their key. Returns the offers whose stock crossed zero.
+    """
+    wanted = {
+        cast("int", change.offer_id): change.row.stock
         for change in changes
         if "stock" in change.changed
-    ]
-    if rows:
-        statement = (
-            update(STOCK)
-            .where(STOCK.c.offer_id == bindparam("b_offer_id"))
-            .values(on_hand=bindparam("b_stock", type_=STOCK.c.on_hand.type) + STOCK.c.held)
-        )
-        db.session.execute(statement, rows)
+    }
+    if not wanted:
+        return []
+    locked = db.session.execute(
+        select(STOCK.c.offer_id, STOCK.c.on_hand, STOCK.c.held)
+        .where(STOCK.c.offer_id.in_(wanted))
+        .order_by(STOCK.c.offer_id)
+        .with_for_update()
+    ).all()
+    update_rows(
+        STOCK,
+        [{"offer_id": r.offer_id, "on_hand": wanted[r.offer_id] + r.held} for r in locked],
+        key=("offer_id",),
+    )
+    return [r.offer_id for r in locked if (r.on_hand > r.held) != (wanted[r.offer_id] > 0)]
 
 
 def _update_columns(
@@ -404,16 +406,11 @@ def _update_columns(
     for change in changes:
         names = tuple(name for name in fields if name in change.changed)
         if names:
-            values = {f"b_{fields[name]}": _value(change.row, name, brands) for name in names}
-            values["b_id"] = id_of(change, places[cast("int", change.offer_id)])
-            groups.setdefault(names, []).append(values)
-    for names, rows in groups.items():
-        sets = {
-            fields[name]: bindparam(f"b_{fields[name]}", type_=table.c[fields[name]].type)
-            for name in names
-        }
-        statement = update(table).where(table.c.id == bindparam("b_id"))
-        db.session.execute(statement.values({**sets, **(extra or {})}), rows)
+            values = {fields[name]: _value(change.row, name, brands) for name in names}
+            values["id"] = id_of(change, places[cast("int", change.offer_id)])
+            groups.setdefault(names, []).append({**values, **(extra or {})})
+    for rows in groups.values():
+        update_rows(table, sorted(rows, key=lambda row: cast("int", row["id"])))
 
 
 def _value(row: CatalogueRow, name: str, brands: Mapping[str, int | None]) -> Any:
@@ -427,6 +424,6 @@ def _value(row: CatalogueRow, name: str, brands: Mapping[str, int | None]) -> An
 def _raise_versions(product_ids: Collection[int], at: datetime) -> None:
     db.session.execute(
         update(PRODUCT)
-        .where(PRODUCT.c.id.in_(product_ids))
+        .where(PRODUCT.c.id.in_(sorted(product_ids)))
         .values(version=PRODUCT.c.version + 1, updated_at=at)
     )

@@ -363,7 +363,9 @@ KILLED = """
 import sys
 from pathlib import Path
 from app.factory import create_app
+from merchants.feeds import importing
 from merchants.feeds.importing import import_feed
+importing.SERVER_BATCH_ROWS = importing.BATCH_ROWS
 with create_app().app_context():
     import_feed(merchant_code="north", path=Path(sys.argv[1]))
 """
@@ -407,6 +409,7 @@ def test_another_file_leaves_an_interrupted_run_behind(
     def cut(_name: str) -> None:
         raise PowerCut
 
+    monkeypatch.setattr(importing, "SERVER_BATCH_ROWS", importing.BATCH_ROWS)
     path = write_feed(numbered(500))
     with monkeypatch.context() as patch:
         patch.setattr(faults, "point", cut)
