@@ -5,9 +5,12 @@ or swapped. The writer is whichever process holds the lock of the folder (the wo
 write is committed before it returns.
 """
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +25,13 @@ from search.engines.base import (
     Clause,
     EngineQuery,
     EngineResult,
-    Facet,
     Hit,
     IndexBusy,
     NoneOf,
     NumberField,
     ProductChange,
-    RangesFacet,
     RebuildState,
     Sort,
-    TermsFacet,
     TermStatistics,
     TokenField,
     WriteReport,
@@ -39,6 +39,7 @@ from search.engines.base import (
 )
 from search.engines.conjunctions import flatten
 from search.engines.generations import GenerationStore
+from search.engines.tantivy_facets import Counts, Pass, plan_passes
 from search.engines.tantivy_schema import (
     SALES,
     SOURCE,
@@ -53,13 +54,18 @@ from search.engines.tantivy_schema import (
 )
 
 _WRITER_HEAP = 100_000_000
-# Each segment reports this many values of a facet; fewer would make counts approximate.
-_SEGMENT_VALUES = 1_000_000
+_COUNTING_THREADS = 4
 _PRODUCT = NumberField.PRODUCT.value
 _IS_TOMBSTONE = AnyValue(NumberField.TOMBSTONE, (1,))
 # Of the listings of a product exactly one has rank 0, and all have the same version.
 _SPEAKS_FOR_PRODUCT = AnyOf((AnyValue(NumberField.RANK, (0,)), _IS_TOMBSTONE))
 _REOPEN_TRIES = 5
+
+
+@lru_cache(maxsize=1)
+def _counters(_process: int) -> ThreadPoolExecutor:
+    """Threads of this process; those of the process that it was forked from are not here."""
+    return ThreadPoolExecutor(_COUNTING_THREADS, thread_name_prefix="facets")
 
 
 class EmbeddedView:
@@ -88,18 +94,23 @@ class EmbeddedView:
         return documents - self._tombstones
 
     def search(self, query: EngineQuery) -> EngineResult:
-        """Hits in order, the exact total and the facet counts of one query."""
+        """Hits in order, the exact total and the facet counts of one query.
+
+        Facets are counted beside the search for hits: the library holds no lock meanwhile.
+        """
+        passes = plan_passes(query.facets)
+        counters = _counters(os.getpid())
+        counting = [counters.submit(self._count_facets, each) for each in passes]
         hits, total = self._hits(query)
         also = total
         if query.also_count is not None and flatten(query.also_count) != flatten(query.where):
             also = self.count(query.also_count)
-        grouped: dict[Clause, list[Facet]] = {}
-        for facet in query.facets:
-            grouped.setdefault(facet.where, []).append(facet)
-        counts: dict[str, tuple[tuple[int, int], ...]] = {}
-        for where, facets in grouped.items():
-            counts.update(self._count_facets(where, facets))
+        counts = {name: found for each in counting for name, found in each.result().items()}
         return EngineResult(hits=hits, total=total, facets=counts, also=also)
+
+    def _count_facets(self, one: Pass) -> dict[str, Counts]:
+        query = compile_clause(self._living(one.where))
+        return one.read(self._searcher.aggregate(query, one.aggregations()))
 
     def count(self, where: Clause) -> int:
         """The exact number of listings that match."""
@@ -202,46 +213,6 @@ class EmbeddedView:
             Hit(product, 0.0, position, address)
             for (position, address), product in zip(found, products, strict=True)
         )
-
-    def _count_facets(
-        self, where: Clause, facets: Sequence[Facet]
-    ) -> dict[str, tuple[tuple[int, int], ...]]:
-        """All facets with the same filter in one pass."""
-        wanted = {facet.name: _aggregation(facet) for facet in facets}
-        found = self._searcher.aggregate(compile_clause(self._living(where)), wanted)
-        return {
-            facet.name: tuple(
-                (int(bucket["key"]), bucket["doc_count"])
-                for bucket in found[facet.name]["buckets"]
-                if bucket["doc_count"]
-            )
-            for facet in facets
-        }
-
-
-def _aggregation(facet: Facet) -> dict[str, Any]:
-    if isinstance(facet, TermsFacet):
-        return {
-            "terms": {
-                "field": facet.field.value,
-                "size": facet.size,
-                "segment_size": max(_SEGMENT_VALUES, facet.size),
-            }
-        }
-    return _range_aggregation(facet)
-
-
-def _range_aggregation(facet: RangesFacet) -> dict[str, Any]:
-    ranges = []
-    for number, (low, high) in enumerate(facet.ranges):
-        # Whole fen below 2^53 are exact as the floating numbers that the aggregation takes.
-        bounds: dict[str, Any] = {"key": str(number)}
-        if low is not None:
-            bounds["from"] = float(low)
-        if high is not None:
-            bounds["to"] = float(high)
-        ranges.append(bounds)
-    return {"range": {"field": facet.field.value, "ranges": ranges}}
 
 
 class _Target:

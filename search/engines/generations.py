@@ -15,7 +15,7 @@ import orjson
 from search.engines.base import IndexBusy, RebuildState
 from search.engines.files import replace_file, stamp
 
-FORMAT = 1
+FORMAT = 2
 
 
 class GenerationStore:

@@ -23,7 +23,6 @@ from search.engines.base import (
     TokenField,
     pack_sort_key,
 )
-from search.engines.conjunctions import flatten, join_scores
 
 VERSION = "version"
 SALES = "sales"
@@ -39,6 +38,7 @@ _COLUMNS = {
     NumberField.BRAND,
     NumberField.IN_STOCK,
     NumberField.PRICE,
+    NumberField.RANK,
 }
 
 _MUST = tantivy.Occur.Must
@@ -156,11 +156,35 @@ def _any_of(clauses: Sequence[Clause], minimum: int) -> tantivy.Query:
         return tantivy.Query.all_query()
     if len(clauses) < minimum:
         return tantivy.Query.empty_query()
-    if len(clauses) == 1:
-        return compile_clause(clauses[0])
+    compiled = [compile_clause(clause) for clause in clauses]
+    if len(compiled) == 1:
+        return compiled[0]
+    if minimum == 2 and len(compiled) > 2:
+        return _any_two(compiled)
     return tantivy.Query.boolean_query(
-        [(_SHOULD, compile_clause(clause)) for clause in clauses],
-        minimum_number_should_match=minimum,
+        [(_SHOULD, query) for query in compiled], minimum_number_should_match=minimum
+    )
+
+
+def _any_two(queries: Sequence[tantivy.Query]) -> tantivy.Query:
+    """Each with any of those after it: half the time of counting the matches of every listing.
+
+    For three or more the branches multiply, and counting is quicker.
+    """
+    any_of = tantivy.Query.boolean_query
+    return any_of(
+        [
+            (
+                _SHOULD,
+                any_of(
+                    [
+                        (_MUST, query),
+                        (_MUST, any_of([(_SHOULD, each) for each in queries[place:]])),
+                    ]
+                ),
+            )
+            for place, query in enumerate(queries[:-1], 1)
+        ]
     )
 
 
@@ -182,24 +206,11 @@ def _all_of(clauses: Sequence[Clause]) -> tantivy.Query:
 
 
 def compile_scored(where: Clause, scores: Sequence[ScoredToken]) -> tantivy.Query:
-    """Match by ``where``, order by the sum of the scored tokens."""
-    match = join_scores(flatten(where), scores)
-    parts: list[tuple[tantivy.Occur, tantivy.Query]] = []
-    if match.inside:
-        inside = [(_SHOULD, _scored(token)) for token in match.inside]
-        parts.append(
-            (
-                _MUST,
-                tantivy.Query.boolean_query(inside, minimum_number_should_match=match.minimum),
-            )
-        )
-    if match.filters or not match.inside:
-        filters = compile_clause(AllOf(match.filters))
-        parts.append((_MUST, tantivy.Query.const_score_query(filters, 0.0)))
-    parts += [(_SHOULD, _scored(token)) for token in match.beside]
+    """Match by ``where`` (which adds no score), order by the sum of the scored tokens."""
+    parts = [(_MUST, tantivy.Query.const_score_query(compile_clause(where), 0.0))]
+    for token in scores:
+        query = tantivy.Query.term_query(SCHEMA, token.field.value, token.value, "freq")
+        if token.boost != 1.0:
+            query = tantivy.Query.boost_query(query, token.boost)
+        parts.append((_SHOULD, query))
     return tantivy.Query.boolean_query(parts)
-
-
-def _scored(token: ScoredToken) -> tantivy.Query:
-    query = tantivy.Query.term_query(SCHEMA, token.field.value, token.value, "freq")
-    return query if token.boost == 1.0 else tantivy.Query.boost_query(query, token.boost)
