@@ -75,6 +75,7 @@ def configure(settings: Settings) -> None:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         task_queues=[lane_queue(lane) for lane in LANES],
+        task_default_queue=lane_queue("notify").name,
         task_create_missing_queues=False,
         task_ignore_result=True,
         result_backend=None,

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from kernel import broker, outbox
 from kernel.db import CommitUnknown, db, read_only, write_transaction
 from kernel.delivering import groups
+from kernel.settings import get_settings
 from kernel.tasks import LANES, celery
 
 log = structlog.get_logger(__name__)
@@ -45,6 +46,7 @@ class Relay:
         self._stop.set()
 
     def run(self) -> None:
+        broker.configure(get_settings())
         down = False
         while not self._stop.is_set():
             try:
@@ -120,8 +122,7 @@ class Relay:
                     broker.DELIVER,
                     args=([row.id for row in group],),
                     producer=producer,
-                    exchange=queue.exchange,
-                    routing_key=lane,
+                    queue=queue,
                     retry=False,
                 )
             except broker.BROKER_ERRORS:
