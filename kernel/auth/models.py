@@ -55,7 +55,7 @@ class UserSession(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), nullable=False)
     membership_id: Mapped[int] = mapped_column(ForeignKey("membership.id"), nullable=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, index=True)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
 
 
