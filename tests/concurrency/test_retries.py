@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -15,6 +15,7 @@ from kernel.db import CommitUnknown, commits, db, write_transaction
 from kernel.idempotency import Answer, Pending, begin, finish
 from kernel.mariadb import error_code
 from kernel.retrying import TRIES, always, is_collision, is_lost, retried, with_retries
+from kernel.web import RoomBlueprint, _edge
 from tests.databases import by_sql
 from tests.integration.kernel.test_idempotency import keys, scope
 
@@ -216,3 +217,37 @@ def test_connections_that_rested_are_asked_whether_they_live(
     by_sql(f"KILL CONNECTION {number}")
     # No retry is needed: the pool notices.
     assert db.session.scalar(text("SELECT CONNECTION_ID()")) != number
+
+
+# Views -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("method", "keyed", "times"), [("POST", False, 1), ("POST", True, 2), ("GET", False, 2)]
+)
+def test_a_view_whose_commit_was_lost_goes_on_only_with_a_key(
+    app: Flask, two_rows: None, method: str, keyed: bool, times: int
+) -> None:
+    tried: list[int] = []
+
+    def view() -> str:
+        g.keyed = keyed
+        _lose_at_commit(tried)
+        return "done"
+
+    with app.test_request_context("/api/v1/x", method=method):
+        edge = _edge(view)
+        if times == 1:
+            with pytest.raises(CommitUnknown):
+                edge()
+        else:
+            assert edge() == "done"
+    assert len(tried) == times
+
+
+def test_every_view_of_a_room_is_such_an_edge(app: Flask) -> None:
+    rooms = [
+        view
+        for endpoint, view in app.view_functions.items()
+        if isinstance(app.blueprints.get(endpoint.split(".")[0]), RoomBlueprint)
+    ]
+    assert len(rooms) > 20
+    assert {view.__qualname__ for view in rooms if not hasattr(view, "__wrapped__")} == set()
