@@ -7,6 +7,7 @@ billing's.
 from __future__ import annotations
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from flask import Response, request
@@ -25,11 +26,14 @@ from checkout.services.views import (
 from enterprises.services.companies import find_enterprise
 from kernel import cursors
 from kernel.auth.policy import Role, TenantKind
+from kernel.cache import get_cache
 from kernel.clock import rfc3339
 from kernel.errors import NotFound
 from kernel.web import api_blueprint, current_actor
 
 blueprint = api_blueprint("invoices", __name__)
+
+_PDF_KEPT_SECONDS = 600
 
 
 def _document(order_id: str) -> InvoiceDocument:
@@ -69,7 +73,12 @@ def _file(content: bytes, mimetype: str, name: str) -> Response:
 def invoice_pdf(order_id: str) -> Response:
     """The invoice for people."""
     document = _document(order_id)
-    return _file(render_pdf(document), "application/pdf", f"invoice-{document.number}.pdf")
+    # Named by all that is drawn, so there is nothing to forget when something changes.
+    drawn = sha256(repr(document).encode()).hexdigest()
+    content = get_cache().get_or_compute(
+        "invoice-pdf", drawn, lambda: render_pdf(document), seconds=_PDF_KEPT_SECONDS
+    )
+    return _file(content, "application/pdf", f"invoice-{document.number}.pdf")
 
 
 @blueprint.route("/orders/<order_id>/invoice.xml")
