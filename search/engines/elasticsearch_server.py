@@ -93,10 +93,12 @@ class ElasticsearchServer:
         return answer
 
     def close(self) -> None:
-        """Let go of the connections; the next call opens new ones."""
+        """Let go of the client; the next call makes a new one.
+
+        Its connections close when the last request on them has ended: another thread may be
+        in the middle of one.
+        """
         with self._lock:
-            if self._clients is not None and self._process == os.getpid():
-                self._clients[0].close()
             self._clients = None
 
 

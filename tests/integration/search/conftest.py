@@ -15,13 +15,15 @@ from tests.integration.search.world import World, found_world
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "embedded_only(reason): about the engine in the process")
+    config.addinivalue_line("markers", "server_engine_only(reason): about a search server")
 
 
 @pytest.fixture(autouse=True)
 def _fits_the_engine(request: pytest.FixtureRequest) -> None:
-    mark = request.node.get_closest_marker("embedded_only")
-    if mark is not None and not engines.is_embedded():
-        pytest.skip(f"embedded_only: {mark.args[0]}")
+    unfit = "server_engine_only" if engines.is_embedded() else "embedded_only"
+    mark = request.node.get_closest_marker(unfit)
+    if mark is not None:
+        pytest.skip(f"{unfit}: {mark.args[0]}")
 
 
 @pytest.fixture

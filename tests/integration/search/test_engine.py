@@ -1,10 +1,12 @@
 """Every engine alike: versions, generations, swap, and a process killed in the middle."""
 
 import os
+import random
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -332,3 +334,26 @@ def test_older_news_of_a_group_leaves_it_as_it_is(engine: SearchEngine) -> None:
     assert (report.written, report.stale) == (0, 2)
     assert merchants_of(engine, 7) == [2]
     assert merchants_of(engine, 8) == [1, 2]
+
+
+@pytest.mark.server_engine_only("the engine in the process has one writer")
+def test_of_writers_that_race_the_newest_group_wins_whole(engine: SearchEngine) -> None:
+    chance = random.Random(9)
+    products, versions = range(1, 31), 8
+    groups = [
+        group(product, version=version, merchants=tuple(chance.sample(range(1, 10), size)))
+        for version in range(1, versions + 1)
+        for product in products
+        for size in (chance.randrange(5),)
+    ]
+    newest = {each.product_id: each for each in groups}
+    chance.shuffle(groups)
+    batches = [groups[start : start + 12] for start in range(0, len(groups), 12)]
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(engine.write, batches))
+
+    for product_id, wanted in newest.items():
+        sellers = sorted(listing.merchant_id for listing in wanted.listings)
+        assert merchants_of(engine, product_id) == sellers
+    assert engine.view().size == sum(len(each.listings) for each in newest.values())
