@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from typing import Any
 
 import elasticsearch
@@ -28,11 +29,11 @@ log = structlog.get_logger(__name__)
 
 def _database() -> dict[str, Any]:
     with db.engines["read"].connect() as connection:
-        version = connection.scalar(
+        told = connection.scalar(
             text("SELECT sqlite_version()" if get_settings().is_sqlite else "SELECT VERSION()")
         )
     current = migrate.is_current()
-    return {"ready": current, "version": version, "schema_current": current}
+    return {"ready": current, "version": told, "schema_current": current}
 
 
 def _gateway() -> dict[str, Any]:
@@ -44,16 +45,33 @@ def _gateway() -> dict[str, Any]:
 
 
 def _search() -> dict[str, Any]:
-    view = get_engine().view()
+    engine = get_engine()
+    view = engine.view()
     waiting = outbox.backlog().get("index", {})
     db.session.rollback()
     return {
         "ready": bool(view.generation),
         "engine": get_settings().search_url,
+        "version": _search_version(),
         "generation": view.generation,
+        "rebuilding": engine.rebuild_state() is not None,
         "documents": view.size,
         "backlog": waiting,
     }
+
+
+def _search_version() -> str:
+    url = get_settings().search_url
+    if not url.startswith("http"):
+        return f"tantivy {version('tantivy')}"
+    # Not every build answers at its root, but each knows its nodes.
+    answer = requests.get(
+        f"{url.rstrip('/')}/_nodes/_local",
+        params={"filter_path": "nodes.*.version"},
+        timeout=2,
+    )
+    nodes = answer.json().get("nodes", {})
+    return "elasticsearch " + ", ".join(sorted({node["version"] for node in nodes.values()}))
 
 
 def index_in_step(*, documents: int) -> dict[str, Any]:

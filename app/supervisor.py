@@ -128,6 +128,8 @@ class Supervisor:
             for child in self._children:
                 self._start(child)
             if not self._wait_ready():
+                if any(c.process and c.process.poll() == FAULT_EXIT for c in self._children):
+                    return FAULT_EXIT
                 self._say(f"没有就绪，日志在 {self._logs}")
                 return 1
             self._say(f"ready {self._origin}")

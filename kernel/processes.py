@@ -60,9 +60,16 @@ class Member:
 
 
 class ProcessGroup:
-    def __init__(self, members: Sequence[Member], *, grace_seconds: float = 8.0) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        *,
+        grace_seconds: float = 8.0,
+        again_seconds: float = _AGAIN_SECONDS,
+    ) -> None:
         self._members = list(members)
         self._grace_seconds = grace_seconds
+        self._again_seconds = again_seconds
         self._stopping = False
 
     def run(self) -> int:
@@ -119,7 +126,7 @@ class ProcessGroup:
         if len([t for t in member.starts if now - t < _PER_SECONDS]) >= _MOST_STARTS:
             log.error("process_cannot_live", process=member.name)
             return 1
-        member.again_at = now + _AGAIN_SECONDS
+        member.again_at = now + self._again_seconds
         return None
 
     def _stop_all(self) -> None:

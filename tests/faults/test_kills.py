@@ -50,7 +50,8 @@ def _start_and_verify(mall: Mall, *, fault: str = "") -> None:
 
 
 def _orders(mall: Mall) -> list[tuple[str, str]]:
-    found = books.rows(mall.database, "SELECT order_id, state FROM v_orders ORDER BY rowid")
+    query = "SELECT public_id AS order_id, state FROM orders ORDER BY id"
+    found = books.rows(mall.database, query)
     return [(row["order_id"], row["state"]) for row in found]
 
 
