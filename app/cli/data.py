@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from app import migrate
+from app import dumps, migrate
 from app.cli import mall
 from app.cli.context import in_app, json_option, say_json
 from app.demo import world
@@ -81,25 +81,31 @@ def _picture_of(reference: str) -> str:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @in_app
 def backup_command(file: Path) -> None:
-    """A consistent copy of the database while it is in use."""
-    _require_sqlite()
+    """A consistent copy of the database while it is in use (compressed SQL on a server)."""
     if not file.absolute().parent.is_dir():
         raise click.UsageError(f"no folder {file.absolute().parent}")
     # An older copy under that name stays until the new one is whole.
     scratch = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     try:
-        with (
-            closing(sqlite3.connect(f"file:{_database_path()}?mode=ro", uri=True)) as source,
-            closing(sqlite3.connect(scratch)) as target,
-        ):
-            source.backup(target)
+        if get_settings().is_sqlite:
+            _copy_file(scratch)
+        else:
+            dumps.dump(scratch)
         scratch.replace(file)
-    except sqlite3.Error as error:
-        click.echo(f"{_database_path()}: {error}", err=True)
+    except (sqlite3.Error, dumps.DumpFailed) as error:
+        click.echo(f"{db.engine.url}: {error}", err=True)
         sys.exit(1)
     finally:
         scratch.unlink(missing_ok=True)
     click.echo(f"{file} ({file.stat().st_size:,} bytes)")
+
+
+def _copy_file(target: Path) -> None:
+    with (
+        closing(sqlite3.connect(f"file:{_database_path()}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy)
 
 
 @mall.command("restore")
@@ -107,18 +113,23 @@ def backup_command(file: Path) -> None:
 @in_app
 def restore_command(file: Path) -> None:
     """Put a copy back and rebuild the index; refused while the mall runs on this folder."""
-    _require_sqlite()
-    fault = _fault_of_copy(file)
+    settings = get_settings()
+    fault = _fault_of_copy(file) if settings.is_sqlite else dumps.fault_of(file)
     if fault:
         click.echo(f"{file}: {fault}", err=True)
         sys.exit(1)
-    settings = get_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
         with alone(settings.data_dir):
-            _put_back(file)
+            if settings.is_sqlite:
+                _put_back(file)
+            else:
+                dumps.load(file)
             migrate.upgrade()
             rebuild_now(get_engine(), anew=True)
+    except dumps.DumpFailed as error:
+        click.echo(f"{db.engine.url}: {error}", err=True)
+        sys.exit(1)
     except WorkerRuns:
         click.echo("商城正在运行：先停止 make up，再恢复", err=True)
         sys.exit(1)
@@ -147,11 +158,6 @@ def _put_back(file: Path) -> None:
     for suffix in ("-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
     scratch.replace(path)
-
-
-def _require_sqlite() -> None:
-    if not get_settings().is_sqlite:
-        raise click.UsageError("this command is for the embedded database")
 
 
 def _database_path() -> Path:
