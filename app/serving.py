@@ -29,6 +29,9 @@ def serve(settings: Settings, *, port: int) -> None:
     if settings.web_process_count == 1:
         _serve_here(settings, port)
     else:
+        # Stays shared with the processes that are forked from here.
+        gc.collect()
+        gc.freeze()
         _Arbiter(_Gunicorn(settings, port)).run()
 
 

@@ -30,9 +30,9 @@ log = structlog.get_logger(__name__)
 _IDLE_SECONDS = 0.05
 _LOOK_SECONDS = 1.0
 _STANDBY_SECONDS = 1.0
-_BATCH = 200
+_BATCH = 500
 # Messages that may wait in a lane's queue. Few, where waiting rows merge into one call.
-READY_AT_MOST = {"money": 64, "index": 2, "feed": 2, "notify": 64}
+READY_AT_MOST = {"money": 64, "index": 2, "feed": 2, "notify": 8}
 
 
 class Relay:

@@ -289,7 +289,7 @@ def capture_order(*, order: Order, actor: str) -> bool:
     sale = _sale(order)
     record_sale(sale)
     draw_invoice(sale)
-    outbox.emit("checkout.order_paid", order_id=order.public_id)
+    outbox.emit("checkout.order_paid", order_ids=[order.public_id])
     faults.point("capture_before_commit")
     return True
 
