@@ -43,7 +43,7 @@ def _serve_here(settings: Settings, port: int) -> None:
     # The public origin is the Host header's; no proxy is believed unless it is configured.
     waitress.serve(
         app,
-        host=settings.host,
+        host=settings.bind,
         port=port,
         threads=settings.web_threads,
         connection_limit=_CONNECTIONS,
@@ -63,7 +63,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
 
     def load_config(self) -> None:
         values: dict[str, Any] = {
-            "bind": f"{self._settings.host}:{self._port}",
+            "bind": f"{self._settings.bind}:{self._port}",
             "workers": self._settings.web_process_count,
             "worker_class": "gthread",
             "threads": self._settings.web_threads,

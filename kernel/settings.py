@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     seller_name: str = Field("福满福利商城有限公司", description="seller of record on invoices")
     seller_tax_number: str = Field("91330100MA2FUMAN0X", description="its tax number")
     seller_taxpayer: str = Field("general", description="general or small_scale")
-    host: str = Field("127.0.0.1", description="address that web listens on")
+    bind: str = Field("127.0.0.1", description="address that web listens on")
     web_threads: int = Field(8, ge=1, le=64, description="threads of a web process")
     web_processes: int = Field(
         0, ge=0, le=64, description="web processes; 0: two with Redis, else one"
