@@ -56,8 +56,8 @@ def engine_call(view: EngineView, text: str) -> Callable[[], int]:
             weights=get_weights(),
         )
 
-    plan, _ = queries.find_matches(view, query, ask, visible=visible, weights=get_weights())
-    wanted = ask(plan)
+    matches = queries.find_matches(view, query, ask, visible=visible, weights=get_weights())
+    wanted = ask(matches.plan)
     return lambda: view.search(wanted).total
 
 

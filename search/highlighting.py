@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import rjieba
 
@@ -73,10 +74,15 @@ def _normalise_with_origins(title: str) -> tuple[str, Sequence[int]]:
     letters: list[str] = []
     origins: list[int] = []
     for place, letter in enumerate(title):
-        for normal in normalise(letter):
+        for normal in _normal_letter(letter):
             letters.append(normal)
             origins.append(place)
     return "".join(letters), origins
+
+
+@lru_cache(maxsize=20_000)
+def _normal_letter(letter: str) -> str:
+    return normalise(letter)
 
 
 def _pieces(title: str, hits: set[int]) -> Iterator[dict[str, object]]:

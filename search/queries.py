@@ -6,7 +6,7 @@ and is kept in the cursor. The order is another matter: the engine scores the ma
 the second stage re-orders the first few hundred.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
@@ -23,6 +23,7 @@ from search.engines.base import (
     Hit,
     Nothing,
     ScoredToken,
+    TermStatistics,
     Token,
     TokenField,
 )
@@ -65,6 +66,15 @@ class RankedList:
     facets: dict[str, tuple[tuple[int, int], ...]]
 
 
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What a query was taken to mean, what that found, and how rare its tokens are."""
+
+    plan: TextPlan
+    found: EngineResult
+    statistics: TermStatistics
+
+
 def find_matches(
     view: EngineView,
     query: QueryTokens,
@@ -72,7 +82,7 @@ def find_matches(
     *,
     visible: Clause,
     weights: Weights,
-) -> tuple[TextPlan, EngineResult]:
+) -> Matches:
     """Search by the strictest match set that is enough, and say which that was.
 
     All words, where that finds enough among what the person may see; else half of the
@@ -83,28 +93,56 @@ def find_matches(
     def seen(plan: TextPlan) -> Clause:
         return AllOf((visible, match_clause(query, plan)))
 
-    plan = TextPlan(MatchKind.ALL_WORDS, _spelt_runs(view, query.latin))
-    if query.units:
+    statistics = view.statistics(_tokens(query))
+    plan = TextPlan(MatchKind.ALL_WORDS, _spelt_runs(statistics, query.latin))
+    if _most_matches(statistics, query, plan) >= weights.strict_enough:
         found = view.search(replace(ask(plan), also_count=seen(plan)))
         if found.also >= weights.strict_enough:
-            return plan, found
+            return Matches(plan, found, statistics)
     plan = replace(plan, kind=MatchKind.HALF_OF_CHARACTERS)
     found = view.search(ask(plan))
-    if found.total or not query.units or view.any_match([seen(plan)])[0]:
-        return plan, found
-    plan = replace(plan, kind=MatchKind.SOME_CHARACTERS)
-    return plan, view.search(ask(plan))
+    if not found.total and query.units and not view.any_match([seen(plan)])[0]:
+        plan = replace(plan, kind=MatchKind.SOME_CHARACTERS)
+        found = view.search(ask(plan))
+    return Matches(plan, found, statistics)
 
 
-def _spelt_runs(view: EngineView, runs: Iterable[LatinRun]) -> tuple[str, ...]:
+def _tokens(query: QueryTokens) -> dict[TokenField, Sequence[str]]:
+    """What a search wants to know the rarity of, for its match set and for its order."""
+    words = ("".join(units) for units in query.segments if len(units) > 1)
+    pairs = (left + right for units in query.segments for left, right in pairwise(units))
+    return {
+        TokenField.CHARS: query.units,
+        TokenField.GRAMS: list(dict.fromkeys((*query.grams, *pairs))),
+        TokenField.WORDS: list(dict.fromkeys((*query.words, *words))),
+    }
+
+
+def _most_matches(found: TermStatistics, query: QueryTokens, plan: TextPlan) -> int:
+    """What all words can find at most: no more than the rarest of them alone."""
+    runs = {run.text: run for run in query.latin}
+    counts = found.frequencies
+    most = found.listings
+    for units in query.segments:
+        if len(units) > 1:
+            pairs = (left + right for left, right in pairwise(units))
+            most = min(
+                most,
+                counts[TokenField.WORDS]["".join(units)]
+                + min(counts[TokenField.GRAMS][pair] for pair in pairs),
+            )
+        elif units[0] in counts[TokenField.CHARS] and not _spellings_of(units[0], runs, plan):
+            most = min(most, counts[TokenField.CHARS][units[0]])
+    return most
+
+
+def _spelt_runs(found: TermStatistics, runs: Iterable[LatinRun]) -> tuple[str, ...]:
     texts = list(dict.fromkeys(run.text for run in runs if len(run.text) > 1))
-    doubtful = [text for text in texts if len(text) < _SPELLING_LENGTH]
-    if not doubtful:
-        return tuple(texts)
-    found = view.statistics({TokenField.CHARS: doubtful})
     rare = max(_RARE_COUNT, int(found.listings * _RARE_SHARE))
     counts = found.frequencies[TokenField.CHARS]
-    return tuple(text for text in texts if counts.get(text, 0) <= rare)
+    return tuple(
+        text for text in texts if len(text) >= _SPELLING_LENGTH or counts.get(text, 0) <= rare
+    )
 
 
 def match_clause(query: QueryTokens, plan: TextPlan) -> Clause:
@@ -136,11 +174,15 @@ def _word_clause(units: tuple[str, ...], runs: dict[str, LatinRun], plan: TextPl
 
 def _unit_clause(unit: str, runs: dict[str, LatinRun], plan: TextPlan) -> Clause:
     plain = Token(TokenField.CHARS, unit)
-    run = runs.get(unit)
-    spellings = _spellings(run, plan) if run is not None else ()
+    spellings = _spellings_of(unit, runs, plan)
     if not spellings:
         return plain
     return AnyOf((plain, *(Token(TokenField.PINYIN, spelling) for spelling in spellings)))
+
+
+def _spellings_of(unit: str, runs: dict[str, LatinRun], plan: TextPlan) -> tuple[str, ...]:
+    run = runs.get(unit)
+    return _spellings(run, plan) if run is not None else ()
 
 
 def _spellings(run: LatinRun, plan: TextPlan) -> tuple[str, ...]:
@@ -203,12 +245,11 @@ def rest_query(
     )
 
 
-def rank(
-    view: EngineView, query: QueryTokens, found: EngineResult, *, weights: Weights
-) -> RankedList:
+def rank(view: EngineView, query: QueryTokens, matches: Matches, *, weights: Weights) -> RankedList:
     """The candidates in the order of the second stage."""
+    found = matches.found
     order = ranking.order(
-        ranking.weigh_query(query, view),
+        ranking.weigh_query(query, matches.statistics),
         view.candidates(found.hits),
         [hit.score for hit in found.hits],
         weights.second_stage,
@@ -228,5 +269,5 @@ def search_text(
     def ask(plan: TextPlan) -> EngineQuery:
         return scored_query(query, plan, where=visible, weights=weights)
 
-    _, found = find_matches(view, query, ask, visible=visible, weights=weights)
-    return rank(view, query, found, weights=weights)
+    matches = find_matches(view, query, ask, visible=visible, weights=weights)
+    return rank(view, query, matches, weights=weights)

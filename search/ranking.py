@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from operator import mul
 
-from search.engines.base import Candidate, EngineView, TermStatistics, TokenField
+from search.engines.base import Candidate, TermStatistics, TokenField
 from search.tokens import QueryTokens, is_han
 
 FEATURES = (
@@ -47,34 +47,25 @@ class RankedQuery:
     joined: str
 
 
-def weigh_query(query: QueryTokens, view: EngineView) -> RankedQuery:
-    """Ask the index how rare each token is; rare tokens say more about what is meant."""
-    found = view.statistics(
-        {
-            TokenField.CHARS: query.units,
-            TokenField.GRAMS: query.grams,
-            TokenField.WORDS: query.words,
-        }
-    )
+def weigh_query(query: QueryTokens, found: TermStatistics) -> RankedQuery:
+    """How rare each token is in the index; rare tokens say more about what is meant."""
     last = query.segments[-1] if query.segments else ()
     return RankedQuery(
         units={
             unit: rarity * _LIGHT if unit in query.light else rarity
-            for unit, rarity in _rarities(found, TokenField.CHARS).items()
+            for unit, rarity in _rarities(found, TokenField.CHARS, query.units).items()
         },
-        grams=_rarities(found, TokenField.GRAMS),
-        words=_rarities(found, TokenField.WORDS),
+        grams=_rarities(found, TokenField.GRAMS, query.grams),
+        words=_rarities(found, TokenField.WORDS, query.words),
         latin=frozenset(unit for unit in query.units if not is_han(unit)),
         head="".join(last),
         joined="".join(query.units),
     )
 
 
-def _rarities(found: TermStatistics, field: TokenField) -> dict[str, float]:
-    return {
-        token: math.log1p(found.listings / (count + 1))
-        for token, count in found.frequencies[field].items()
-    }
+def _rarities(found: TermStatistics, field: TokenField, tokens: Sequence[str]) -> dict[str, float]:
+    counts = found.frequencies[field]
+    return {token: math.log1p(found.listings / (counts[token] + 1)) for token in tokens}
 
 
 def features(query: RankedQuery, candidate: Candidate, *, engine_share: float) -> tuple[float, ...]:

@@ -23,6 +23,7 @@ from search.kept_lists import Counts, KeptList, KeptLists, kept_lists
 from search.queries import TextPlan
 from search.requests import ResolvedSearch, SearchRequest, SortBy, resolve
 from search.showing import Item, show
+from search.tokens import QueryTokens
 from search.weights import get_weights
 
 _BROWSE = TextPlan(queries.MatchKind.ALL_WORDS)
@@ -130,15 +131,11 @@ def _facets(found: ResolvedSearch, plan: TextPlan) -> tuple[base.Facet, ...]:
 
 
 def _find(
-    found: ResolvedSearch, ask: Callable[[TextPlan], EngineQuery]
-) -> tuple[TextPlan, base.EngineResult]:
+    found: ResolvedSearch, query: QueryTokens, ask: Callable[[TextPlan], EngineQuery]
+) -> queries.Matches:
     """The match set, chosen from text and programme alone, and what was asked of it."""
-    if found.query is None:
-        return _BROWSE, found.view.search(ask(_BROWSE))
     visible = visible_clause(found.seen)
-    return queries.find_matches(
-        found.view, found.query, ask, visible=visible, weights=get_weights()
-    )
+    return queries.find_matches(found.view, query, ask, visible=visible, weights=get_weights())
 
 
 def _relevance_page(found: ResolvedSearch) -> _Page:
@@ -154,11 +151,12 @@ def _relevance_page(found: ResolvedSearch) -> _Page:
             weights=get_weights(),
         )
 
-    plan, matches = _find(found, ask)
+    matches = _find(found, query, ask)
     ranked = queries.rank(found.view, query, matches, weights=get_weights())
     kept = KeptList([hit.product_id for hit in ranked.hits], ranked.total, ranked.facets)
     more = _has_more(kept, found.request.limit)
-    return _page_of_kept(found, kept, plan, name=found.lists.keep(kept) if more else "", offset=0)
+    name = found.lists.keep(kept) if more else ""
+    return _page_of_kept(found, kept, matches.plan, name=name, offset=0)
 
 
 def _has_more(kept: KeptList, end: int) -> bool:
@@ -214,10 +212,12 @@ def _sorted_page(found: ResolvedSearch, cursor: Cursor | None) -> _Page:
             facets=_facets(found, plan),
         )
 
-    if cursor is not None:
-        plan, answer = cursor.plan, found.view.search(ask(cursor.plan))
+    plan = _BROWSE if cursor is None else cursor.plan
+    if cursor is None and found.query is not None:
+        matches = _find(found, found.query, ask)
+        plan, answer = matches.plan, matches.found
     else:
-        plan, answer = _find(found, ask)
+        answer = found.view.search(ask(plan))
     hits = answer.hits[:limit]
     goes_on = len(answer.hits) > limit
     return _Page(

@@ -310,8 +310,8 @@ class EngineResult:
 class TermStatistics:
     """How many listings there are, and in how many each token stands.
 
-    Deleted ones may still be counted, and the figures may be a minute old: they say how rare
-    a token is, nothing more.
+    Deleted ones may still be counted, and the figures may be some minutes old: they say how
+    rare a token is, nothing more.
     """
 
     listings: int

@@ -131,7 +131,7 @@ class ElasticsearchView:
         return [_has_any(each) for each in answer["responses"]]
 
     def statistics(self, tokens: Mapping[TokenField, Sequence[str]]) -> TermStatistics:
-        """How rare the tokens are; what was asked within the last minute is remembered."""
+        """How rare the tokens are; what was asked some minutes ago is remembered."""
         return self._terms.find(tokens, self._read_statistics)
 
     def _read_statistics(self, tokens: Mapping[TokenField, Sequence[str]]) -> TermStatistics:

@@ -1,4 +1,8 @@
-"""How rare tokens are, remembered for a while: every search asks, and the answer hardly moves."""
+"""How rare tokens are, remembered for a while: every search asks, and the answer hardly moves.
+
+While the index grows it does move, so all is forgotten when the listings have become a tenth more
+or less than they were. A rare token is asked every time: the next product may be the first with it.
+"""
 
 import threading
 import time
@@ -6,8 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from search.engines.base import TermStatistics, TokenField
 
-KEPT_SECONDS = 60.0
+KEPT_SECONDS = 600.0
+_MOVED = 0.1
+_SETTLED = 20
 _MAX_TOKENS = 200_000
+_NONE: Mapping[str, int] = {}
 Tokens = Mapping[TokenField, Sequence[str]]
 
 
@@ -36,22 +43,31 @@ class TermCache:
             if now > self._until or sum(map(len, self._known.values())) > _MAX_TOKENS:
                 self._forget(now)
             known = self._known
-            missing = {
+            missing: Tokens = {
                 field: unknown
                 for field, values in tokens.items()
                 if (unknown := [value for value in values if value not in known[field]])
             }
+        fresh: dict[TokenField, Mapping[str, int]] = {}
         if missing:
             found = read(missing)
-            with self._lock:
-                if known is self._known:
-                    self._listings = max(self._listings, found.listings)
+            if abs(found.listings - self._listings) > self._listings * _MOVED:
+                with self._lock:
+                    self._forget(now)
+                    self._listings, known = found.listings, self._known
+                if missing != tokens:
+                    found = read(tokens)
             for field, frequencies in found.frequencies.items():
-                known[field].update(frequencies)
+                fresh[field] = frequencies
+                settled = {t: count for t, count in frequencies.items() if count >= _SETTLED}
+                known[field].update(settled)
         return TermStatistics(
             listings=self._listings,
             frequencies={
-                field: {value: known[field].get(value, 0) for value in values}
+                field: {
+                    value: known[field].get(value, fresh.get(field, _NONE).get(value, 0))
+                    for value in values
+                }
                 for field, values in tokens.items()
             },
         )

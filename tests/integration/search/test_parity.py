@@ -95,10 +95,10 @@ def ask(view: EngineView, text: str, choice: Choice) -> Answer:
             weights=weights,
         )
 
-    plan, found = queries.find_matches(view, query, of, visible=visible, weights=weights)
-    ranked = queries.rank(view, query, found, weights=weights)
+    matches = queries.find_matches(view, query, of, visible=visible, weights=weights)
+    ranked = queries.rank(view, query, matches, weights=weights)
     return Answer(
-        plan.kind,
+        matches.plan.kind,
         ranked.total,
         {name: sorted(counts) for name, counts in ranked.facets.items()},
         [hit.product_id for hit in ranked.hits[:_TOP]],
