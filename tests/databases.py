@@ -144,7 +144,8 @@ class ServerDatabase:
             kept = {}
             for name in connection.scalars(self._filled).all():
                 rows = connection.execute(text(f"SELECT * FROM `{name}`"))
-                given = [key for key in rows.keys() if (name, key) not in self._generated]
+                columns = list(rows.keys())
+                given = [key for key in columns if (name, key) not in self._generated]
                 kept[name] = [{key: row[key] for key in given} for row in rows.mappings()]
             return kept
 
