@@ -62,7 +62,6 @@ class Settings(BaseSettings):
         description="id:base64 of 32 bytes, comma-separated; the first encrypts, all decrypt",
     )
     demo_password: str = Field(DEMO_PASSWORD, description="of every login of the demo world")
-    bind: str = Field("127.0.0.1", description="address that web listens on")
     port: int = Field(8000, ge=0, le=65535, description="web port of `make up` (also PORT)")
     now_offset: int = Field(0, description="seconds added to business time (demo and test)")
     fault: str = Field("", description="name[:count]: end the process at that point")

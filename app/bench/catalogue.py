@@ -23,7 +23,7 @@ from app.bench.till import Till, build_till
 from app.health import readiness
 from kernel.db import db, read_only, write_transaction
 from merchants.feeds.generator import read_titles, write_feed
-from merchants.feeds.importing import BATCH_ROWS
+from merchants.feeds.importing import BATCH_ROWS, SERVER_BATCH_ROWS
 from merchants.services import approve_merchant, create_merchant
 from search.documents import product_ids_after, read_changes
 from search.engines.base import ListingDocument
@@ -268,11 +268,11 @@ def bare_compare_seconds(catalogue: Catalogue) -> float:
         cursor = bare.cursor()
         cursor.execute(f"SELECT id FROM merchant WHERE code = '{_MERCHANT}'")  # noqa: S608 -- ours
         merchant_id = cursor.fetchone()[0]
-        mark = "%s" if is_server(bare) else "?"
+        mark, at_once = ("%s", SERVER_BATCH_ROWS) if is_server(bare) else ("?", BATCH_ROWS)
         started = time.perf_counter()
         reader = csv.reader(file)
         code = next(reader).index("SKU编码")
-        while batch := list(islice(reader, BATCH_ROWS)):
+        while batch := list(islice(reader, at_once)):
             places = ", ".join([mark] * len(batch))
             cursor.execute(
                 "SELECT sku_code, offer_id, columns FROM feed_last_row "  # noqa: S608 -- marks
