@@ -19,6 +19,7 @@ from flask.testing import FlaskClient
 
 from app import migrate
 from app.factory import create_app
+from app.namespace import forget_namespace
 from kernel.db import db
 from kernel.settings import get_settings
 from search.engines.choice import get_engine
@@ -48,6 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish() -> None:
+    get_settings.cache_clear()
+    forget_namespace(get_settings())
     shutil.rmtree(_FOLDER, ignore_errors=True)
 
 
