@@ -136,7 +136,10 @@ def wait_for(what: str, look: Callable[[], T | None], *, seconds: float = 20.0) 
 
 
 def _free_port() -> int:
-    for port in PORTS:
+    # Two test processes at once begin at different places.
+    first = os.getpid() % len(PORTS)
+    ports: list[int] = [*PORTS[first:], *PORTS[:first]]
+    for port in ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
