@@ -45,8 +45,13 @@ def rebuild_step() -> None:
         return
     try:
         step = indexing.rebuild_step(engine)
-    except (IndexBusy, LookupError):
-        # Another process goes on with it, or has just finished it.
+    except LookupError:
+        # Another process has just finished it.
+        return
+    except IndexBusy:
+        if not engine.may_write():
+            raise
+        # Another process was quicker with this batch, and goes on with the next.
         return
     if not step.generation:
         _ask_for_next_step()

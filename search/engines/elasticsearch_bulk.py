@@ -31,7 +31,8 @@ from search.engines.elasticsearch_server import (
     is_passing,
 )
 
-MAX_ACTIONS = 1_000
+# Two requests for a batch of a rebuild, one for each of its threads.
+MAX_ACTIONS = 1_250
 MAX_BYTES = 4_000_000
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0

@@ -125,7 +125,7 @@ def test_a_group_that_was_replaced_is_cut_off_at_its_end() -> None:
 def test_requests_are_bounded_and_a_missing_alias_is_told() -> None:
     server = Server(created)
     writer(server).write("alias", [one(number) for number in range(2_500)])
-    assert [len(request) for request in server.requests] == [1_000, 1_000, 500]
+    assert [len(request) for request in server.requests] == [1_250, 1_250]
 
     gone = Server(
         lambda _kind, _id: {"status": 404, "error": {"type": "index_not_found_exception"}}
