@@ -276,6 +276,25 @@ def end_sessions(*, person_id: int) -> int:
         return changed_rows(delete(UserSession).where(mine))
 
 
+def end_membership(*, membership_id: int) -> None:
+    """The person is with that tenant no more (Domain rule 21a); their sessions know it at once.
+
+    They stay signed in: past orders, invoices and points are still theirs to reach. Opens its own
+    transactions.
+    """
+    hashes = db.session.scalars(
+        select(UserSession.token_hash)
+        .join(Membership, Membership.person_id == UserSession.person_id)
+        .where(Membership.id == membership_id)
+    ).all()
+    db.session.rollback()
+    sessions.bar(hashes)
+    with write_transaction():
+        db.session.execute(
+            update(Membership).where(Membership.id == membership_id).values(active=False)
+        )
+
+
 def list_memberships(*, person_id: int) -> list[MembershipView]:
     rows = db.session.execute(
         select(

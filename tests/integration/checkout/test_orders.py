@@ -6,12 +6,11 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
 
 from enterprises.services.companies import set_programme_rule
 from kernel import clock
-from kernel.auth.models import Membership
-from kernel.db import db, write_transaction
+from kernel.auth.services import end_membership
+from kernel.db import write_transaction
 from kernel.ids import public_id
 from kernel.worker import drain_all
 from shop.rules import GoodsRule
@@ -297,10 +296,7 @@ def test_goods_that_were_hidden_or_closed_since_the_quote(mall: Mall, buyer: Sho
 def test_who_left_since_the_quote_spends_nothing_of_the_company(mall: Mall, buyer: Shopper) -> None:
     credit = buyer.quote({mall.tea.public_id: 1})["quote_id"]
     card = buyer.quote({mall.tea.public_id: 1}, credit_minor=0)["quote_id"]
-    with write_transaction():
-        db.session.execute(
-            update(Membership).where(Membership.id == mall.buyer.membership_id).values(active=False)
-        )
+    end_membership(membership_id=mall.buyer.membership_id)
     before = everything()
     problem(buyer.place(credit), 409, "insufficient_credit")
     assert everything() == before

@@ -16,7 +16,7 @@ from checkout.services.card_refunds import send_refunds
 from checkout.services.payments import sweep_unpaid
 from enterprises.services.budgets import expire_credit
 from kernel import clock
-from kernel.auth.models import Membership
+from kernel.auth.services import end_membership
 from kernel.db import db, write_transaction
 from tests.factories.cashier import (
     Mall,
@@ -374,10 +374,7 @@ def test_the_policy_is_the_one_at_purchase(mall: Mall, spender: Shopper) -> None
 def test_a_leavers_credit_goes_to_the_budget(mall: Mall, buyer: Shopper) -> None:
     order_id = buyer.order({mall.rice.public_id: 1}, points=33)["order_id"]
     general_before = lot(mall.lots["food"])
-    with write_transaction():
-        db.session.execute(
-            update(Membership).where(Membership.id == mall.buyer.membership_id).values(active=False)
-        )
+    end_membership(membership_id=mall.buyer.membership_id)
     back = body(buyer.cancel(order_id), 200)
     assert back["state"] == "refunded"
     assert [c["to"] for c in back["refunds"][0]["tenders"]["credit"]] == ["budget"]

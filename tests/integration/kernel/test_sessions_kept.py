@@ -98,6 +98,15 @@ def test_switching_is_seen_at_once(app: Flask, employee: Actor) -> None:
     assert auth.find_actor(token) == second
 
 
+def test_a_leaver_is_one_at_once_and_stays_signed_in(app: Flask, employee: Actor) -> None:
+    token = sign_in(login=LOGIN, password=PASSWORD)
+    assert auth.find_actor(token) == employee
+    auth.end_membership(membership_id=employee.membership_id)
+    found = auth.find_actor(token)
+    assert found is not None
+    assert (found.active, found.membership_id) == (False, employee.membership_id)
+
+
 def test_ending_all_sessions_of_a_person(app: Flask, employee: Actor) -> None:
     tokens = [sign_in(login=LOGIN, password=PASSWORD) for _ in range(3)]
     for token in tokens:
