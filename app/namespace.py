@@ -8,6 +8,7 @@ from redis import Redis
 
 from kernel.settings import Settings
 from kernel.tasks import LANES
+from search.engines.elasticsearch_generations import template_name
 
 _SECONDS = 30
 
@@ -27,6 +28,9 @@ def _forget_indexes(settings: Settings) -> None:
         # By name, one by one: a server may refuse to delete by a pattern.
         for name in client.indices.get(index=f"{settings.namespace}-*", expand_wildcards="all"):
             client.indices.delete(index=name)
+        client.options(ignore_status=404).indices.delete_index_template(
+            name=template_name(settings.namespace)
+        )
 
 
 def _forget_keys(settings: Settings) -> None:

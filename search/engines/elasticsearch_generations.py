@@ -2,7 +2,9 @@
 
 ``{namespace}-listings-g000007`` is a generation. The alias ``{namespace}-listings`` stands for
 the live one and ``{namespace}-building`` for one that is being built; both move in one step.
-Everything is written and read by alias, so that no process keeps the name of an index. How far
+Everything is written and read by alias, so that no process keeps the name of an index. A template
+forbids that an index is made of what is written to an alias that was just moved away: asking for an
+alias does not hold for deletions. How far
 a rebuild came is one document in ``{namespace}-rebuild``, replaced only by who has read its last
 state: of two processes that rebuild at once, one is turned away.
 """
@@ -16,6 +18,7 @@ from search.engines.base import IndexBusy, RebuildState
 from search.engines.elasticsearch_mapping import build_mapping, build_settings
 from search.engines.elasticsearch_server import ElasticsearchServer, error_kind
 
+_TEMPLATE_PRIORITY = 500
 _STATE_ID = "state"
 _STATE_MAPPING = {"dynamic": False}
 # Every write asks for a refresh itself; this is for what a killed writer left.
@@ -50,6 +53,7 @@ class ElasticsearchGenerations:
 
     def __init__(self, server: ElasticsearchServer, namespace: str) -> None:
         self._server = server
+        self._namespace = namespace
         self._prefix = f"{namespace}-listings-g"
         self._state_index = f"{namespace}-rebuild"
         self.live_alias = f"{namespace}-listings"
@@ -84,8 +88,20 @@ class ElasticsearchGenerations:
 
     def _create(self, settings: dict[str, Any], alias: str) -> str:
         """The next generation: of two that count to the same number, one creates it."""
-        names = self.find().names
-        number = max((int(name.removeprefix(self._prefix)) for name in names), default=0) + 1
+        self._server.call(
+            lambda: self._server.writing.indices.put_index_template(
+                name=template_name(self._namespace),
+                index_patterns=[self.live_alias, self.building_alias],
+                allow_auto_create=False,
+                priority=_TEMPLATE_PRIORITY,
+            )
+        )
+        indexes = self.find()
+        if indexes.live if alias == self.live_alias else indexes.building:
+            raise IndexBusy(f"another process has made what {alias} stands for")
+        number = (
+            max((int(name.removeprefix(self._prefix)) for name in indexes.names), default=0) + 1
+        )
         name = f"{self._prefix}{number:06d}"
         try:
             self._server.call(
@@ -215,6 +231,11 @@ class ElasticsearchGenerations:
             for name, entry in stats["indices"].items()
             for copies in entry["shards"].values()
         )
+
+
+def template_name(namespace: str) -> str:
+    """The index template of a namespace."""
+    return f"{namespace}-search"
 
 
 def is_missing(error: NotFoundError) -> bool:

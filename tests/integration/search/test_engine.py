@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from kernel.settings import get_settings
+from search.engines import elasticsearch_bulk
 from search.engines.base import (
     AllOf,
     AnyValue,
@@ -34,6 +36,8 @@ from search.engines.base import (
     TokenField,
     pack_sort_key,
 )
+from search.engines.elasticsearch_bulk import BulkWriter, NoSuchAlias
+from search.engines.elasticsearch_server import ElasticsearchServer
 from tests.engines import forget_indexes, generations, other_engine
 from tests.integration.search.listings import change, group
 
@@ -357,3 +361,22 @@ def test_of_writers_that_race_the_newest_group_wins_whole(engine: SearchEngine) 
         sellers = sorted(listing.merchant_id for listing in wanted.listings)
         assert merchants_of(engine, product_id) == sellers
     assert engine.view().size == sum(len(each.listings) for each in newest.values())
+
+
+@pytest.mark.server_engine_only("the engine in the process has no aliases")
+def test_a_late_deletion_makes_no_index_of_an_alias(engine: SearchEngine) -> None:
+    engine.write([group(7, version=1, merchants=(1, 2))])
+    settings = get_settings()
+    late = BulkWriter(ElasticsearchServer(settings.search_url))
+    engine.begin_rebuild(fingerprint="a")
+    engine.write_rebuild([group(7, version=1, merchants=(1, 2))], last_id=7)
+    engine.swap()
+
+    with pytest.raises(NoSuchAlias):
+        late.write(f"{settings.namespace}-building", [group(7, version=2, merchants=(1,))])
+    deletion = elasticsearch_bulk._deletion(7, 1, 2)
+    with pytest.raises(NoSuchAlias):
+        late._send(f"{settings.namespace}-building", [deletion], elasticsearch_bulk._Outcome())
+
+    assert engine.begin_rebuild(fingerprint="b").last_id == 0
+    assert len(generations()) == 2
