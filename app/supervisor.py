@@ -29,6 +29,7 @@ from kernel.db import db
 from kernel.faults import FAULT_EXIT
 from kernel.processes import die_with_parent
 from kernel.settings import Environment, GatewayKind, Settings
+from search.engines.base import EngineUnavailable
 from search.engines.choice import get_engine
 from search.rebuilding import rebuild_now
 
@@ -45,9 +46,23 @@ def prepare(settings: Settings, say: Callable[[str], None]) -> None:
         if settings.env is Environment.DEMO and not world.is_seeded():
             say("第一次启动：准备演示数据（约一分钟）")
             world.seed(rebuild_index=_rebuild, say=lambda text: say(f"  · {text}"))
+        elif not _has_index():
+            say("没有可用的搜索索引：从数据库重建")
+            _rebuild()
         db.session.remove()
         for engine in db.engines.values():
             engine.dispose()
+
+
+def _has_index() -> bool:
+    """False for an engine that is new to this database, or an index of an older form.
+
+    One that is away says nothing of its index: the mall starts without it.
+    """
+    try:
+        return bool(get_engine().view().generation)
+    except EngineUnavailable:
+        return True
 
 
 def _rebuild() -> None:

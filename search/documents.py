@@ -375,7 +375,7 @@ def read_suggest_source(*, brands: int, products: int) -> SuggestSource:
     product_rows = db.session.execute(
         select(Product.id, Product.title, Product.sold_count)
         .where(Product.state == LIVE)
-        .order_by(Product.sold_count.desc(), Product.id)
+        .order_by(Product.sold_count.desc(), Product.id.desc())
         .limit(products)
     )
     return SuggestSource(

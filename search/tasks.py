@@ -67,7 +67,7 @@ def ask_for_rebuild() -> None:
     outbox.emit(REBUILD_WANTED)
 
 
-@schedule.job("search.suggestions", every=timedelta(seconds=20))
+@schedule.job("search.suggestions", every=timedelta(minutes=1))
 def refresh_suggestions() -> int:
     """Make the list of suggestions anew when the index has changed since it was made."""
     try:
