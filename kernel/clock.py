@@ -18,7 +18,7 @@ from kernel.db import Base, changed_rows, db
 from kernel.errors import Problem
 from kernel.settings import Environment, get_settings
 
-_CACHE_SECONDS = 0.5
+CACHE_SECONDS = 0.5
 _cached: tuple[float, int] = (-1.0, 0)
 _frozen: datetime | None = None
 
@@ -54,7 +54,7 @@ def now() -> datetime:
 def _stored_offset() -> int:
     global _cached
     at, seconds = _cached
-    if time.monotonic() - at < _CACHE_SECONDS or not has_app_context():
+    if time.monotonic() - at < CACHE_SECONDS or not has_app_context():
         return seconds
     # A connection of its own, outside the session: the clock must not begin a transaction in it.
     with db.engines["read"].connect() as connection:
