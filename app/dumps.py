@@ -1,7 +1,7 @@
-"""A server database as one compressed file of SQL, made and put back by the server's own programs.
+"""Copies of a database: of a SQLite file, and of one on a server as one compressed file of SQL.
 
-The dump is one transaction's picture, taken while the mall is in use, and streamed: neither side
-holds it whole.
+Either is one moment's picture, taken while the mall is in use. The server's own programs make and
+put back theirs, streamed: neither side holds it whole.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import URL, inspect, text
+from sqlalchemy import URL, Engine, inspect, text
 
-from kernel.db import db
 from kernel.mariadb import CHARSET, COLLATION
 
 _DUMP = ("mariadb-dump", "mysqldump")
@@ -74,9 +74,18 @@ def _running(
             raise DumpFailed(said or f"{command[0]} ended with {process.returncode}")
 
 
-def dump(file: Path) -> None:
-    """Write the database to ``file``. Raises :class:`DumpFailed`."""
-    url = db.engine.url
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a SQLite database. Raises :class:`sqlite3.Error`."""
+    with (
+        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as opened,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        opened.backup(copy)
+
+
+def dump(file: Path, engine: Engine) -> None:
+    """Write a server's database to ``file``. Raises :class:`DumpFailed`."""
+    url = engine.url
     command = [
         _program(_DUMP),
         *_place(url),
@@ -113,11 +122,11 @@ def fault_of(file: Path) -> str:
     return "" if _LAST_WORDS in tail else "the copy was cut off"
 
 
-def load(file: Path) -> None:
-    """Put a dump in the place of all that the database holds. Raises :class:`DumpFailed`."""
-    url = db.engine.url
+def load(file: Path, engine: Engine) -> None:
+    """Put a dump in the place of all that a database holds. Raises :class:`DumpFailed`."""
+    url = engine.url
     client = _program(_CLIENT)
-    _drop_everything()
+    _drop_everything(engine)
     with (
         gzip.open(file, "rb") as source,
         _running([client, *_place(url), str(url.database)], reads=False, password=url.password) as (
@@ -126,17 +135,17 @@ def load(file: Path) -> None:
         ),
     ):
         shutil.copyfileobj(source, pipe, _CHUNK)
-    db.engine.dispose()
+    engine.dispose()
 
 
-def _drop_everything() -> None:
+def _drop_everything(engine: Engine) -> None:
     """Tables of later migrations too, which the dump knows nothing of."""
-    known = inspect(db.engine)
-    with db.engine.connect() as connection:
+    known = inspect(engine)
+    with engine.connect() as connection:
         connection.execute(text("SET foreign_key_checks = 0"))
         for view in known.get_view_names():
             connection.execute(text(f"DROP VIEW `{view}`"))
         for table in known.get_table_names():
             connection.execute(text(f"DROP TABLE `{table}`"))
         connection.execute(text(f"ALTER DATABASE CHARACTER SET {CHARSET} COLLATE {COLLATION}"))
-    db.engine.dispose()  # that connection no longer checks keys
+    engine.dispose()  # that connection no longer checks keys

@@ -48,10 +48,6 @@ class Store(Protocol):
 
     def unlock(self, name: str, token: str) -> None: ...
 
-    def version(self, namespace: str) -> int: ...
-
-    def bump(self, namespace: str) -> None: ...
-
 
 class Cache:
     """Values are what msgpack can hold: plain data and bytes."""
@@ -71,7 +67,7 @@ class Cache:
     ) -> Any:
         """The kept answer, or a new one that is kept for ``seconds``.
 
-        ``name`` must say all that the answer depends on, but for what :meth:`forget` tells.
+        ``name`` says all that the answer depends on, so there is nothing to forget.
         """
         try:
             return self._answer(self._store, namespace, name, compute, seconds, stale_seconds)
@@ -79,15 +75,6 @@ class Cache:
             if self._fallback is None:
                 return compute()
             return self._answer(self._fallback, namespace, name, compute, seconds, stale_seconds)
-
-    def forget(self, namespace: str) -> None:
-        """Raise a namespace's version: what was kept under the old one is found no more."""
-        for store in (self._store, self._fallback):
-            if store is not None:
-                try:
-                    store.bump(namespace)
-                except RedisAway:
-                    continue  # what it holds ends by itself
 
     def _answer(
         self,
@@ -98,7 +85,7 @@ class Cache:
         seconds: float,
         stale_seconds: float,
     ) -> Any:
-        full = f"{namespace}:{store.version(namespace)}:{name}"
+        full = f"{namespace}:{name}"
         token = secrets.token_hex(8)
         deadline = time.monotonic() + _WAIT_SECONDS
         while True:
@@ -152,7 +139,6 @@ class StoreInProcess:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._bytes = 0
         self._locks: dict[str, tuple[str, float]] = {}
-        self._versions: dict[str, int] = {}
 
     def get(self, name: str) -> _Entry | None:
         with self._guard:
@@ -189,13 +175,6 @@ class StoreInProcess:
             if self._locks.get(name, ("", 0.0))[0] == token:
                 del self._locks[name]
 
-    def version(self, namespace: str) -> int:
-        return self._versions.get(namespace, 0)
-
-    def bump(self, namespace: str) -> None:
-        with self._guard:
-            self._versions[namespace] = self._versions.get(namespace, 0) + 1
-
 
 class StoreInRedis:
     """Shared by all processes; entries end by themselves."""
@@ -223,13 +202,6 @@ class StoreInRedis:
 
     def unlock(self, name: str, token: str) -> None:
         self._link.ask(lambda r: r.eval(_UNLOCK, 1, key("cache-lock", name), token))
-
-    def version(self, namespace: str) -> int:
-        found = self._link.ask(lambda r: r.get(key("cache-version", namespace)))
-        return int(found) if isinstance(found, bytes) else 0
-
-    def bump(self, namespace: str) -> None:
-        self._link.ask(lambda r: r.incr(key("cache-version", namespace)))
 
 
 _in_process = StoreInProcess()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-import structlog
 from flask import Flask
 
 from kernel import schedule
@@ -13,11 +12,8 @@ from kernel.consuming import consume
 from kernel.processes import Member, ProcessGroup, when_stopped
 from kernel.relay import Relay
 
-log = structlog.get_logger(__name__)
-
 # Who shares a process waits for the other: short tasks together, long ones alone.
 CONSUMERS: tuple[tuple[str, ...], ...] = (("money", "notify"), ("index",), ("feed",))
-SCHEDULE_SECONDS = 2.0
 
 
 def run_celery_worker(make_app: Callable[[], Flask]) -> int:
@@ -44,15 +40,5 @@ def _relay(app: Flask) -> int:
 def _schedule(app: Flask) -> int:
     stop = threading.Event()
     when_stopped(stop.set)
-    run_schedule(app, stop)
+    schedule.keep_looking(app, stop)
     return 0
-
-
-def run_schedule(app: Flask, stop: threading.Event, *, seconds: float = SCHEDULE_SECONDS) -> None:
-    """Look for due jobs every other second, until told to stop."""
-    while not stop.wait(seconds):
-        with app.app_context():
-            try:
-                schedule.run_due()
-            except Exception:
-                log.exception("schedule_failed")

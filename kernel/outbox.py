@@ -234,13 +234,13 @@ def mark_done(ids: Sequence[int]) -> None:
 
 def mark_failed(rows: Sequence[Delivery], error: str) -> None:
     """Try again after 1, 2, 4 … 300 seconds; after :data:`MAX_ATTEMPTS` it is a dead letter."""
-    for row in rows:
-        attempts = row.attempts + 1
+    for attempts in sorted({row.attempts + 1 for row in rows}):
         state = DEAD if attempts >= MAX_ATTEMPTS else PENDING
         wait = timedelta(seconds=min(2 ** (attempts - 1), 300))
+        ids = [row.id for row in rows if row.attempts + 1 == attempts]
         run(
             update(OutboxRow)
-            .where(OutboxRow.id == row.id, OutboxRow.state.in_(_OPEN))
+            .where(OutboxRow.id.in_(ids), OutboxRow.state.in_(_OPEN))
             .values(
                 state=state,
                 attempts=attempts,

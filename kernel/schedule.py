@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from flask import current_app
+from flask import Flask, current_app
 from sqlalchemy import String, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 # Who is killed in the middle of a job holds it up for no longer than this.
 LEASE = timedelta(seconds=10)
 _RENEW_SECONDS = 3.0
+_LOOK_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 
 
@@ -60,6 +61,16 @@ def job(name: str, *, every: timedelta) -> Callable[[Callable[[], int]], Callabl
         return function
 
     return register
+
+
+def keep_looking(app: Flask, stop: threading.Event) -> None:
+    """Run what is due every other second, until told to stop; a job that fails ends nothing."""
+    while not stop.wait(_LOOK_SECONDS):
+        with app.app_context():
+            try:
+                run_due()
+            except Exception:
+                log.exception("schedule_failed")
 
 
 def run_due(*, everything: bool = False, patience: float = 0.0) -> dict[str, int]:

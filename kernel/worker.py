@@ -23,7 +23,6 @@ from kernel.tasks import LANES, PartUnavailable
 
 log = structlog.get_logger(__name__)
 _IDLE_SECONDS = 0.05
-_SCHEDULE_SECONDS = 2.0
 _PAUSE_SECONDS = 1.0
 
 
@@ -66,7 +65,11 @@ class Worker:
             threading.Thread(target=self._run_lane, args=(lane,), name=f"lane-{lane}")
             for lane in LANES
         ]
-        threads.append(threading.Thread(target=self._run_schedule, name="schedule"))
+        threads.append(
+            threading.Thread(
+                target=schedule.keep_looking, args=(self._app, self._stop), name="schedule"
+            )
+        )
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -86,14 +89,6 @@ class Worker:
                     pause = _PAUSE_SECONDS
             if pause:
                 self._stop.wait(pause)
-
-    def _run_schedule(self) -> None:
-        while not self._stop.wait(_SCHEDULE_SECONDS):
-            with self._app.app_context():
-                try:
-                    schedule.run_due()
-                except Exception:
-                    log.exception("schedule_failed")
 
 
 def drain_lane(lane: str, *, stop: threading.Event | None = None) -> int:

@@ -4,11 +4,10 @@ Only the newest goods of a category are looked at, so that no page waits for a l
 may be seen is decided by the same rules as everywhere.
 """
 
-from search import documents
 from search.documents import Goods, ListedOffer
 from search.kept_lists import KeptList
 from search.requests import ResolvedSearch, SortBy
-from search.showing import still_fits, visible_listings
+from search.showing import fitting
 from shop.services.browsing import newest_products
 
 _LOOKED_AT = 300
@@ -28,14 +27,8 @@ def can_browse(found: ResolvedSearch) -> bool:
 def browse_database(found: ResolvedSearch) -> KeptList:
     """The newest goods that fit, in the order asked for; the total is of these alone."""
     ids = newest_products(categories=found.choice.categories, limit=_LOOKED_AT)
-    goods = documents.read_goods(ids)
-    fitting: list[tuple[Goods, ListedOffer]] = []
-    for product_id in ids:
-        product = goods.get(product_id)
-        listings = visible_listings(found, product) if product is not None else ()
-        if product is not None and listings and still_fits(found.choice, product, listings[0]):
-            fitting.append((product, listings[0]))
-    ordered = _ordered(fitting, found.sort)
+    best = [(product, listings[0]) for product, listings in fitting(found, ids)]
+    ordered = _ordered(best, found.sort)
     return KeptList([product.product_id for product, _ in ordered], len(ordered), {})
 
 

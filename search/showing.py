@@ -42,13 +42,7 @@ class Item:
 
 def show(found: ResolvedSearch, viewer: Viewer, product_ids: Sequence[int]) -> tuple[Item, ...]:
     """The page's products as the database has them now, without what no longer belongs."""
-    goods = documents.read_goods(product_ids)
-    shown: list[tuple[Goods, tuple[ListedOffer, ...]]] = []
-    for product_id in product_ids:
-        product = goods.get(product_id)
-        listings = visible_listings(found, product) if product is not None else ()
-        if product is not None and listings and still_fits(found.choice, product, listings[0]):
-            shown.append((product, listings))
+    shown = fitting(found, product_ids)
     merchants = documents.read_merchants(
         listing.merchant_id for _, listings in shown for listing in listings
     )
@@ -74,11 +68,28 @@ def show(found: ResolvedSearch, viewer: Viewer, product_ids: Sequence[int]) -> t
     )
 
 
+def fitting(
+    found: ResolvedSearch, product_ids: Sequence[int]
+) -> list[tuple[Goods, tuple[ListedOffer, ...]]]:
+    """Those of the products, in their order, that are still among what was asked for, as the
+    database has them, with the listings that may be seen, the best ranked first."""
+    goods = documents.read_goods(product_ids)
+    kept = []
+    for product_id in product_ids:
+        product = goods.get(product_id)
+        if product is None:
+            continue
+        listings = _visible_listings(found, product)
+        if listings and _still_fits(found.choice, product, listings[0]):
+            kept.append((product, listings))
+    return kept
+
+
 def _marked(title: str, query: QueryTokens | None) -> list[dict[str, object]]:
     return [{"text": title, "hit": False}] if query is None else highlight(title, query)
 
 
-def visible_listings(found: ResolvedSearch, product: Goods) -> tuple[ListedOffer, ...]:
+def _visible_listings(found: ResolvedSearch, product: Goods) -> tuple[ListedOffer, ...]:
     """The listings of a product that may be seen and were asked for, the best ranked first."""
     allowed = narrowed_merchants(found.scope, found.choice)
     return tuple(
@@ -89,7 +100,7 @@ def visible_listings(found: ResolvedSearch, product: Goods) -> tuple[ListedOffer
     )
 
 
-def still_fits(choice: Choice, product: Goods, listing: ListedOffer) -> bool:
+def _still_fits(choice: Choice, product: Goods, listing: ListedOffer) -> bool:
     """Whether a product at a listing's price is still among what was chosen."""
     return (
         (choice.categories is None or bool(choice.categories & product.categories))

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from app.bench.engines import BareEngine, bare_engine
 from app.bench.figures import Figure, Say, timed_ms
 from app.bench.parts import Parts, bare_connection, is_server
-from app.bench.processes import Ended, run_mall, running
+from app.bench.processes import BenchFailed, Ended, run_mall, running
 from app.bench.scratch import Scratch, scratch_mall
 from app.bench.till import Till, build_till
 from app.health import readiness
@@ -153,6 +153,8 @@ def import_figures(catalogue: Catalogue, *, say: Say) -> list[Figure]:
     rows, first, suffix = catalogue.rows, catalogue.first, catalogue.suffix
     say(f"import{suffix}: the same file again")
     again = catalogue.import_feed()
+    if again.answer["unchanged"] != rows:
+        raise BenchFailed(f"the same file again changed something: {again.answer}")
     floor_again = bare_compare_seconds(catalogue)
     say(f"import{suffix}: the same rows by the bare driver, and a bare index, tokenised")
     floor = bare_import_seconds(catalogue)

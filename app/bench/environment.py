@@ -26,7 +26,6 @@ _PACKAGES = ("tantivy", "SQLAlchemy", "Flask", "waitress")
 def describe(settings: Settings) -> dict[str, Any]:
     """Machine, versions, commit and date; memory in bytes, load of the last minute."""
     return {
-        "parts": "embedded" if settings.is_sqlite else "stack and embedded",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "cores": len(os.sched_getaffinity(0)),

@@ -6,18 +6,17 @@ a database for a floor to write to, and takes all of it away again.
 
 from __future__ import annotations
 
-import sqlite3
-import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import pymysql
 from sqlalchemy import URL, NullPool, create_engine, make_url, text
 
-from app.bench.processes import BenchFailed
+from app import dumps
 from app.namespace import forget_namespace
 from kernel.db import prepare_sqlite
 from kernel.mariadb import connect_args, tell_sessions
@@ -53,8 +52,7 @@ class Embedded:
     def copy_database(self, url: str, name: str) -> str:
         file = Path(str(make_url(url).database))
         target = file.with_name(f"{name}.db")
-        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
-            source.backup(copy)
+        dumps.copy_file(file, target)
         return f"sqlite:///{target}"
 
     def drop_database(self, url: str) -> None:
@@ -101,17 +99,10 @@ class Stack:
             f"DROP DATABASE IF EXISTS `{target.database}`",
             f"CREATE DATABASE `{target.database}`",
         )
-        dump = [*_client("mariadb-dump", source), "--single-transaction", "--skip-comments"]
-        with subprocess.Popen(  # noqa: S603 -- the server's own programs
-            [*dump, str(source.database)], stdout=subprocess.PIPE
-        ) as dumping:
-            loading = subprocess.run(  # noqa: S603 -- as above
-                [*_client("mariadb", target), str(target.database)],
-                stdin=dumping.stdout,
-                check=False,
-            )
-        if dumping.returncode or loading.returncode:
-            raise BenchFailed(f"could not copy the database {source.database}")
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "copy.sql.gz"
+            dumps.dump(file, create_engine(source, poolclass=NullPool))
+            dumps.load(file, create_engine(target, poolclass=NullPool))
         return _text(target)
 
     def drop_database(self, url: str) -> None:
@@ -135,18 +126,6 @@ def chosen_parts(settings: Settings) -> list[Parts]:
 
 def _text(url: URL) -> str:
     return url.render_as_string(hide_password=False)
-
-
-def _client(program: str, url: URL) -> list[str]:
-    return [
-        program,
-        "--no-defaults",
-        f"--host={url.host}",
-        f"--port={url.port or 3306}",
-        f"--user={url.username}",
-        f"--password={url.password}",
-        "--default-character-set=utf8mb4",
-    ]
 
 
 @contextmanager

@@ -109,7 +109,12 @@ def measure(group: str, options: Options, *, say: Say) -> dict[str, Any]:
     """
     settings = get_settings()
     chosen = [one for one in chosen_parts(settings) if options.parts in {None, one.suffix[1:]}]
-    environment = describe(settings) | {"rows": options.rows, "seconds": options.seconds}
+    environment = {
+        "parts": " and ".join(parts.suffix[1:] for parts in chosen),
+        **describe(settings),
+        "rows": options.rows,
+        "seconds": options.seconds,
+    }
     figures: list[Figure] = []
     for name, alone in _ALONE.items():
         if group in {ALL, name}:

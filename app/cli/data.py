@@ -88,9 +88,9 @@ def backup_command(file: Path) -> None:
     scratch = file.with_name(f"{file.name}.{os.getpid()}.tmp")
     try:
         if get_settings().is_sqlite:
-            _copy_file(scratch)
+            dumps.copy_file(_database_path(), scratch)
         else:
-            dumps.dump(scratch)
+            dumps.dump(scratch, db.engine)
         scratch.replace(file)
     except (sqlite3.Error, dumps.DumpFailed) as error:
         click.echo(f"{db.engine.url}: {error}", err=True)
@@ -98,14 +98,6 @@ def backup_command(file: Path) -> None:
     finally:
         scratch.unlink(missing_ok=True)
     click.echo(f"{file} ({file.stat().st_size:,} bytes)")
-
-
-def _copy_file(target: Path) -> None:
-    with (
-        closing(sqlite3.connect(f"file:{_database_path()}?mode=ro", uri=True)) as source,
-        closing(sqlite3.connect(target)) as copy,
-    ):
-        source.backup(copy)
 
 
 @mall.command("restore")
@@ -124,7 +116,7 @@ def restore_command(file: Path) -> None:
             if settings.is_sqlite:
                 _put_back(file)
             else:
-                dumps.load(file)
+                dumps.load(file, db.engine)
             migrate.upgrade()
             rebuild_now(get_engine(), anew=True)
     except dumps.DumpFailed as error:

@@ -6,6 +6,7 @@ import getpass
 import os
 import shutil
 import subprocess
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from servers import packages, probes, processes
@@ -21,7 +22,7 @@ NAME = SECRET = "mall"
 _RABBIT_PROGRAMS = Path("/usr/lib/rabbitmq/bin")
 
 
-class Server:
+class Server(ABC):
     """One of them. ``package`` is Debian's, needed where ``programs`` are not all there."""
 
     name = ""
@@ -40,18 +41,23 @@ class Server:
 
     def prepare(self) -> None:
         """Make data folder and configuration where they are not there yet."""
+        self.place.make(self.folder)
 
+    @abstractmethod
     def start(self) -> None:
-        raise NotImplementedError
+        """Start it in the background."""
 
+    @abstractmethod
     def healthy(self) -> bool:
-        raise NotImplementedError
+        """Whether it answers in its own protocol."""
 
     def finish(self) -> None:
-        """Accounts and databases, once it answers."""
+        """Accounts and databases, once it answers; most need none."""
+        return
 
+    @abstractmethod
     def exports(self) -> dict[str, str]:
-        raise NotImplementedError
+        """The settings by which it is found."""
 
 
 def _program(name: str) -> str:
@@ -134,7 +140,6 @@ class Redis(Server):
     programs = ("redis-server",)
 
     def start(self) -> None:
-        self.place.make(self.folder)
         processes.launch(
             self.place,
             self.name,

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from servers.place import Place, StackError
@@ -71,9 +71,8 @@ def _clean_environment() -> dict[str, str]:
     }
 
 
-def wait_for(place: Place, name: str, healthy: object, *, seconds: float) -> None:
+def wait_for(place: Place, name: str, healthy: Callable[[], bool], *, seconds: float) -> None:
     """Return when ``healthy()`` is true; raise :class:`StackError` with the log's end if not."""
-    assert callable(healthy)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if healthy():

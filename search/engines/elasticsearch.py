@@ -239,10 +239,9 @@ class ElasticsearchEngine:
         try:
             report = self._bulk.write(self._generations.live_alias, changes)
         except RefusedDocuments:
-            self._refresh()
+            self._refresh()  # the rest was written
             raise
-        if report.written:
-            self._refresh()
+        self._refresh()  # also where all was stale: what was taken back must not be seen
         return report
 
     def _refresh(self) -> None:

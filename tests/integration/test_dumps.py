@@ -31,7 +31,7 @@ def kept(app: Flask, tmp_path: Path) -> Path:
     with write_transaction():
         audit.record(actor="usr_1", action="a", subject="b", details={"字": "🎁 \\ ' \" %"})
     file = tmp_path / "mall.sql.gz"
-    dumps.dump(file)
+    dumps.dump(file, db.engine)
     return file
 
 
@@ -39,7 +39,7 @@ def test_what_was_kept_comes_back_whole(kept: Path, database: Database) -> None:
     before = everything()
     by_sql("DELETE FROM stock", "UPDATE lot SET held = 9", "CREATE TABLE later (x INT)")
     assert everything() != before
-    dumps.load(kept)
+    dumps.load(kept, db.engine)
     assert everything() == before
     assert_books_are_clean()
     assert audit.verify() is None
@@ -69,7 +69,7 @@ def test_what_is_missing_is_named(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(dumps.DumpFailed, match="mariadb-dump is not installed"):
-        dumps.dump(tmp_path / "x")
+        dumps.dump(tmp_path / "x", db.engine)
 
 
 def test_what_the_program_says_is_told(app: Flask, tmp_path: Path) -> None:
@@ -79,4 +79,4 @@ def test_what_the_program_says_is_told(app: Flask, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
         with pytest.raises(dumps.DumpFailed, match="no such luck"):
-            dumps.dump(tmp_path / "x")
+            dumps.dump(tmp_path / "x", db.engine)

@@ -22,6 +22,7 @@ from kernel.tasks import LANES
 from merchants.feeds import memory
 from points.services.holds import expire_points
 from search import documents
+from shop.services.browsing import newest_products
 from shop.services.catalogue_import import CatalogueRow, RowChange, apply_rows
 from tests.factories.cashier import Mall, Shopper, build_mall, rows
 from tests.factories.catalogue import category
@@ -268,3 +269,5 @@ def _index() -> None:
         ids = documents.product_ids_after(0, limit=100)
         documents.read_changes(ids)
         documents.read_goods(ids)
+        newest_products(categories=None, limit=20)
+        newest_products(categories=[category("bedding").id], limit=20)

@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +24,7 @@ from kernel.outbox import DEAD, DONE, PENDING, SENT, OutboxRow, emit
 from kernel.relay import Relay
 from kernel.settings import get_settings
 from tests.functional.running import wait_for
+from tests.integration.kernel.parts import running
 from tests.integration.kernel.test_outbox import Heard, _rows, _tell
 
 pytestmark = [
@@ -52,19 +53,6 @@ def channel(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         broker.declare(found)
         yield found
     forget_namespace(get_settings())
-
-
-@contextmanager
-def _relaying(app: Flask) -> Iterator[Relay]:
-    made = Relay(app)
-    thread = threading.Thread(target=made.run)
-    thread.start()
-    try:
-        yield made
-    finally:
-        made.stop()
-        thread.join(20)
-        assert not thread.is_alive()
 
 
 def _soon(what: str, look: Callable[[], Any]) -> Any:
@@ -109,7 +97,7 @@ def test_rows_leave_in_order_and_neighbours_in_one_message(
     _tell("goods.changed", [1], [2])
     _tell("paid", [3], [4])
     _tell("goods.changed", [5])
-    with _relaying(app):
+    with running(Relay(app)):
         _soon("all are sent", lambda: _rows("state") == [SENT] * 5)
     assert _take_all(channel, "index") == [[1, 2, 5]]
     assert _take_all(channel, "money") == [[3], [4]]
@@ -119,7 +107,7 @@ def test_messages_outlive_the_broker_and_name_rows_only(
     app: Flask, heard: Heard, channel: Any
 ) -> None:
     _tell("paid", [1])
-    with _relaying(app):
+    with running(Relay(app)):
         _soon("it is sent", lambda: _rows("state") == [SENT])
     message = _get(channel, "money")
     assert message.properties["delivery_mode"] == 2
@@ -134,14 +122,14 @@ def test_the_task_runs_what_its_rows_say_and_only_once(
 ) -> None:
     heard.poison = {2}
     _tell("paid", [1], [2])
-    with _relaying(app):
+    with running(Relay(app)):
         _soon("both are sent", lambda: _rows("state") == [SENT] * 2)
     for ids in _take_all(channel, "money") * 2:  # every message comes twice
         consuming.deliver(ids)
     assert heard.calls == [("money", [1]), ("money", [2])]
     assert _rows() == [("t.money", DONE, 1), ("t.money", PENDING, 1)]
     # The failed one is published again when its pause is over.
-    with _relaying(app):
+    with running(Relay(app)):
         _soon("it is sent again", lambda: _rows("state") == [DONE, SENT])
     assert _take_all(channel, "money") == [[2]]
 
@@ -151,7 +139,7 @@ def test_a_queue_holds_no_more_than_its_lane_can_soon_do(
 ) -> None:
     monkeypatch.setitem(relay.READY_AT_MOST, "money", 3)
     _tell("paid", *([n] for n in range(1, 8)))
-    with _relaying(app):
+    with running(Relay(app)):
         _soon("three are sent", lambda: _rows("state") == [SENT] * 3 + [PENDING] * 4)
         threading.Event().wait(0.5)
         assert _rows("state") == [SENT] * 3 + [PENDING] * 4
@@ -162,10 +150,10 @@ def test_a_queue_holds_no_more_than_its_lane_can_soon_do(
 
 def test_what_a_wiped_broker_lost_is_sent_again(app: Flask, heard: Heard, channel: Any) -> None:
     _tell("paid", [1])
-    with _relaying(app):
+    with running(Relay(app)):
         _soon("it is sent", lambda: _rows("state") == [SENT])
     forget_namespace(get_settings())
-    with _relaying(app):
+    with running(Relay(app)):
         _soon("it is sent again, alone and counted", lambda: _rows() == [("t.money", SENT, 1)])
         _soon("it is there", lambda: broker.overview().waiting["money"] == 1)
     with broker.connected(heartbeat=0) as link:
@@ -175,7 +163,7 @@ def test_what_a_wiped_broker_lost_is_sent_again(app: Flask, heard: Heard, channe
 
 def test_a_message_that_waits_is_late_and_not_lost(app: Flask, heard: Heard, channel: Any) -> None:
     _tell("paid", [1])
-    with _relaying(app):
+    with running(Relay(app)):
         _soon("it is sent", lambda: _rows("state") == [SENT])
         with write_transaction():
             past = clock.real_now() - timedelta(minutes=5)
@@ -186,7 +174,7 @@ def test_a_message_that_waits_is_late_and_not_lost(app: Flask, heard: Heard, cha
 
 
 def test_one_relay_publishes_at_a_time(app: Flask, heard: Heard, channel: Any) -> None:
-    with _relaying(app) as first, _relaying(app):
+    with running(Relay(app)) as first, running(Relay(app)):
         _tell("paid", *([n] for n in range(1, 9)))
         _soon("all are sent", lambda: _rows("state") == [SENT] * 8)
         taken = _take_all(channel, "money")
@@ -213,7 +201,7 @@ def test_a_broker_that_is_away_loses_nothing(
 
     monkeypatch.setattr(Connection, "connect", refused)
     _tell("paid", [1])
-    with _relaying(app):
+    with running(Relay(app)):
         threading.Event().wait(0.5)
         assert _rows() == [("t.money", PENDING, 0)]
         away.clear()
@@ -239,7 +227,7 @@ def test_dead_letters_are_looked_at_and_replayed(
     _tell("paid", [1], [2], [3])
     with write_transaction():
         db.session.execute(update(OutboxRow).where(OutboxRow.id == 1).values(state=DEAD))
-    with _relaying(app):
+    with running(Relay(app)):
         _soon("two are sent", lambda: _rows("state") == [DEAD, SENT, SENT])
     _put_aside(channel, "money")
     broker.lane_queue("money").bind(channel)

@@ -96,15 +96,11 @@ def test_what_is_too_old_even_to_be_stale_is_gone(kept: Cache) -> None:
     assert _ask(kept, make) == 2
 
 
-def test_forgetting_a_namespace_forgets_all_of_it(kept: Cache) -> None:
-    make = Maker()
+def test_a_namespace_keeps_names_apart(kept: Cache) -> None:
+    make, other = Maker(), Maker()
     assert [_ask(kept, make, "one"), _ask(kept, make, "two")] == [1, 2]
-    kept.forget("tests")
-    assert [_ask(kept, make, "one"), _ask(kept, make, "two")] == [3, 4]
-    other = Maker()
     assert kept.get_or_compute("others", "one", other, seconds=30) == 1
-    kept.forget("tests")
-    assert kept.get_or_compute("others", "one", other, seconds=30) == 1
+    assert [_ask(kept, make, "one"), other.made] == [1, 1]
 
 
 def test_an_error_is_the_askers_and_nothing_is_kept(kept: Cache) -> None:
@@ -133,10 +129,8 @@ def test_without_redis_each_process_keeps_its_own(app: Flask) -> None:
     link = RedisLink(NOBODY)
     kept, make = Cache(StoreInRedis(link), fallback=StoreInProcess()), Maker()
     assert [_ask(kept, make), _ask(kept, make)] == [1, 1]
-    kept.forget("tests")
-    assert _ask(kept, make) == 2
     bare = Cache(StoreInRedis(link))
-    assert [_ask(bare, make), _ask(bare, make)] == [3, 4]
+    assert [_ask(bare, make), _ask(bare, make)] == [2, 3]
 
 
 def test_redis_is_asked_by_one_call_a_second_while_it_is_away(app: Flask) -> None:

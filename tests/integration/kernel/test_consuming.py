@@ -18,10 +18,12 @@ from kernel import broker, outbox
 from kernel.broker import DELIVERY_LIMIT
 from kernel.db import db, write_transaction
 from kernel.outbox import DONE, SENT, OutboxRow, emit, listen
+from kernel.relay import Relay
 from kernel.tasks import task
 from tests.functional.running import ROOT
 from tests.integration.kernel import test_broker
-from tests.integration.kernel.test_broker import _relaying, _soon, channel
+from tests.integration.kernel.parts import running
+from tests.integration.kernel.test_broker import _soon, channel
 from tests.integration.kernel.test_outbox import _rows
 
 __all__ = ["channel"]
@@ -65,7 +67,7 @@ def test_what_kills_its_process_is_put_aside_and_what_is_mended_is_replayed(
     calls = tmp_path / "calls"
     with write_transaction():
         emit("deadly", number=1)
-    with _relaying(app):
+    with running(Relay(app)):
         _soon("it is sent", lambda: _rows("state") == [SENT])
         for _ in range(DELIVERY_LIMIT + 1):
             with _consumer(calls) as process:

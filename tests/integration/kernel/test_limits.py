@@ -42,6 +42,7 @@ def test_each_subject_has_its_own_count() -> None:
 
 def test_zero_is_no_limit() -> None:
     _use(50, per_minute=0)
+    _use(3)  # and nothing of it was counted
 
 
 @NEEDS_REDIS

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,27 +13,15 @@ from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from kernel import outbox, worker
+from kernel import outbox, schedule, worker
 from kernel.db import db, write_transaction
 from kernel.outbox import emit, listen
 from kernel.schedule import job
 from kernel.tasks import LANES, task
 from kernel.worker import Worker, WorkerRuns, alone, drain_lane
+from tests.integration.kernel.parts import running
 
 pytestmark = pytest.mark.usefixtures("bare")
-
-
-@contextmanager
-def _running(app: Flask) -> Iterator[Worker]:
-    made = Worker(app)
-    thread = threading.Thread(target=made.run)
-    thread.start()
-    try:
-        yield made
-    finally:
-        made.stop()
-        thread.join(timeout=10)
-        assert not thread.is_alive()
 
 
 def _soon(condition: Callable[[], bool]) -> bool:
@@ -93,7 +80,7 @@ def test_every_lane_runs_by_itself(app: Flask) -> None:
         listen("all", f"t.{lane}")
     with write_transaction():
         emit("all")
-    with _running(app):
+    with running(Worker(app)):
         assert _soon(lambda: _states() == ["done"] * len(LANES))
 
 
@@ -109,9 +96,9 @@ def test_a_task_under_way_is_finished_before_the_worker_stops(app: Flask) -> Non
     with write_transaction():
         emit("slow", number=1)
         emit("slow", number=2)
-    with _running(app) as running:
+    with running(Worker(app)) as made:
         assert begun.wait(5)
-        running.stop()
+        made.stop()
         finish.set()
     assert _states() == ["done", "pending"]
 
@@ -145,14 +132,14 @@ def test_a_lane_goes_on_after_the_database_failed_it(
     listen("after", "t.after")
     with write_transaction():
         emit("after")
-    with _running(app):
+    with running(Worker(app)):
         assert done.wait(5)
 
 
 def test_jobs_run_by_the_clock_even_after_one_failed(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "_SCHEDULE_SECONDS", 0.02)
+    monkeypatch.setattr(schedule, "_LOOK_SECONDS", 0.02)
     runs: list[str] = []
 
     @job("fails", every=timedelta(seconds=1))
@@ -165,6 +152,6 @@ def test_jobs_run_by_the_clock_even_after_one_failed(
         runs.append("works")
         return 1
 
-    with _running(app):
+    with running(Worker(app)):
         assert _soon(lambda: runs.count("fails") >= 3)
     assert runs.count("works") == 1
