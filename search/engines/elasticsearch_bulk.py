@@ -4,8 +4,10 @@ External versions decide between writers that race. A product is one document fo
 group where several merchants sell it, and Elasticsearch knows no groups; so:
 
 - a writer that finds one document of its group newer takes back what it wrote of that group;
-- a writer that replaced a group deletes the next rank at its own version, and goes on while
-  there was one. That deletion also turns away an older writer that comes later.
+- a writer that replaced a group deletes the next rank at its own version. That deletion also
+  turns away an older writer that comes later;
+- either goes on with the next rank for as long as there was something to delete, since the
+  other one stops where it finds a gap.
 """
 
 import time
@@ -61,7 +63,7 @@ class _Outcome:
     written: set[tuple[int, int]] = field(default_factory=set)
     replaced: set[int] = field(default_factory=set)
     conflicting: set[int] = field(default_factory=set)
-    deleted: set[int] = field(default_factory=set)
+    deleted: set[tuple[int, int]] = field(default_factory=set)
     refused: dict[int, str] = field(default_factory=dict)
 
 
@@ -92,38 +94,32 @@ class BulkWriter:
             for rank, action in enumerate(group_actions(change))
         )
         self._send_all(alias, lines, outcome, threads)
-        self._take_back(alias, newest, outcome)
-        self._drop_vanished(alias, newest, outcome)
+        self._remove_leftovers(alias, newest, outcome)
         if outcome.refused:
             raise RefusedDocuments(sorted(outcome.refused), next(iter(outcome.refused.values())))
         stale = len(outcome.conflicting)
         return WriteReport(written=len(newest) - stale, stale=stale)
 
-    def _take_back(self, alias: str, newest: dict[int, ProductChange], outcome: _Outcome) -> None:
-        """Of products that turned out to be stale, remove what was written before that."""
-        lines = [
-            _deletion(product_id, rank, newest[product_id].version)
-            for product_id, rank in sorted(outcome.written)
-            if product_id in outcome.conflicting
-        ]
-        self._send_all(alias, lines, _Outcome(), threads=1)
-
-    def _drop_vanished(
+    def _remove_leftovers(
         self, alias: str, newest: dict[int, ProductChange], outcome: _Outcome
     ) -> None:
-        """Delete the listings beyond the last of each group that was there before."""
-        rank = {
-            product_id: max(len(newest[product_id].listings), 1)
+        """What a stale writer wrote, and what a group had beyond its new end.
+
+        A deletion that removed something goes on with the next rank, whoever's it is: all that is
+        older than a stale version is stale, too, and who finds a rank empty stops there.
+        """
+        wanted = {key for key in outcome.written if key[0] in outcome.conflicting} | {
+            (product_id, max(len(newest[product_id].listings), 1))
             for product_id in outcome.replaced - outcome.conflicting
         }
-        while rank:
-            dropped = _Outcome()
+        while wanted:
+            removed = _Outcome()
             lines = [
-                _deletion(product_id, place, newest[product_id].version)
-                for product_id, place in sorted(rank.items())
+                _deletion(product_id, rank, newest[product_id].version)
+                for product_id, rank in sorted(wanted)
             ]
-            self._send_all(alias, lines, dropped, threads=1)
-            rank = {product_id: rank[product_id] + 1 for product_id in dropped.deleted}
+            self._send_all(alias, lines, removed, threads=1)
+            wanted = {(product_id, rank + 1) for product_id, rank in removed.deleted} - wanted
 
     def _send_all(
         self, alias: str, lines: Iterator[_Line] | Sequence[_Line], outcome: _Outcome, threads: int
@@ -181,7 +177,7 @@ def _note(line: _Line, kind: str, result: dict[str, Any], outcome: _Outcome, ali
         outcome.conflicting.add(line.product_id)
     elif kind == "delete" and status in {200, _GONE} and "error" not in result:
         if result["result"] == "deleted":
-            outcome.deleted.add(line.product_id)
+            outcome.deleted.add((line.product_id, line.rank))
     elif status == _GONE:
         raise NoSuchAlias(alias)
     elif is_passing(status):

@@ -341,8 +341,9 @@ def test_older_news_of_a_group_leaves_it_as_it_is(engine: SearchEngine) -> None:
 
 
 @pytest.mark.server_engine_only("the engine in the process has one writer")
-def test_of_writers_that_race_the_newest_group_wins_whole(engine: SearchEngine) -> None:
-    chance = random.Random(9)
+@pytest.mark.parametrize("seed", range(4))
+def test_of_writers_that_race_the_newest_group_wins_whole(engine: SearchEngine, seed: int) -> None:
+    chance = random.Random(seed)
     products, versions = range(1, 31), 8
     groups = [
         group(product, version=version, merchants=tuple(chance.sample(range(1, 10), size)))

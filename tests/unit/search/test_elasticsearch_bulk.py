@@ -93,18 +93,23 @@ def test_refused_documents_are_named_after_all_others_were_written() -> None:
     assert server.requests == [["index 1.0", "index 2.0", "index 3.0"]]
 
 
-def test_a_stale_writer_takes_back_what_it_wrote_of_the_group() -> None:
+def test_a_stale_writer_takes_back_what_it_wrote_and_what_is_older_beyond_it() -> None:
+    """The newer writer stops at the gap that this one makes, so this one must go on."""
+
     def newer_first(kind: str, id_: str) -> dict[str, Any]:
-        if kind == "index" and id_ != "7.3":
+        if kind == "delete":
+            found = id_ in {"7.2", "7.3"}
+            return {"status": 200 if found else 404, "result": "deleted" if found else "not_found"}
+        if id_ != "7.2":
             return {"status": 409, "error": {"type": "version_conflict_engine_exception"}}
-        return {"status": 200, "result": "deleted"} if kind == "delete" else created(kind, id_)
+        return {"status": 200, "result": "updated"}
 
     server = Server(newer_first)
 
-    report = writer(server).write("alias", [group(7, version=4, merchants=(1, 2, 3, 4))])
+    report = writer(server).write("alias", [group(7, version=4, merchants=(1, 2, 3))])
 
     assert (report.written, report.stale) == (0, 1)
-    assert server.requests[1:] == [["delete 7.3"]]
+    assert server.requests[1:] == [["delete 7.2"], ["delete 7.3"], ["delete 7.4"]]
 
 
 def test_a_group_that_was_replaced_is_cut_off_at_its_end() -> None:
