@@ -17,11 +17,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from multiprocessing.connection import wait as wait_for_any
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,6 +73,9 @@ class Ended:
 # forked from a process that has loaded it and done nothing else.
 _loaded = multiprocessing.get_context("forkserver")
 _loaded.set_forkserver_preload(["app.cli", __name__])
+# Starting a process asks after all others, and an exit code is read from its pipe once: a second
+# thread that reads it at the same moment finds the pipe's end and would report 255.
+_asking = threading.Lock()
 
 
 def mall_cli(folder: Path, *arguments: str, **settings: str) -> Ended:
@@ -80,13 +85,15 @@ def mall_cli(folder: Path, *arguments: str, **settings: str) -> Ended:
         process = _loaded.Process(
             target=_be_mall, args=(arguments, environment(folder, **settings), out, err)
         )
-        process.start()
-        process.join(CLI_SECONDS)
-        code = process.exitcode
-        if code is None:
-            process.kill()
-            process.join()
-        process.close()
+        with _asking:
+            process.start()
+        wait_for_any([process.sentinel], CLI_SECONDS)
+        with _asking:
+            code = process.exitcode
+            if code is None:
+                process.kill()
+                process.join()
+            process.close()
         ended = Ended(-1 if code is None else code, *(f.read_text("utf-8") for f in (out, err)))
     assert code is not None, f"mall {' '.join(arguments)} did not end: {ended}"
     return ended
