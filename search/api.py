@@ -34,7 +34,7 @@ def search_goods(query: dict[str, Any]) -> SearchResult:
         limit=query["limit"],
         cursor=query["cursor"],
     )
-    return services.search(viewer=viewer_of(current_actor()), request=request)
+    return services.search(viewer=viewer_of(current_actor(), with_lots=False), request=request)
 
 
 @blueprint.route("/suggest")
@@ -43,6 +43,8 @@ def search_goods(query: dict[str, Any]) -> SearchResult:
 def suggest_text(query: dict[str, Any]) -> dict[str, Any]:
     """What a person who typed this may mean."""
     found = suggest(
-        viewer=viewer_of(current_actor()), text=query["q"], suggestions=suggestion_file()
+        viewer=viewer_of(current_actor(), with_lots=False),
+        text=query["q"],
+        suggestions=suggestion_file(),
     )
     return {"suggestions": found}

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, and_, bindparam, func, select
+from sqlalchemy import BindParameter, Row, Select, and_, bindparam, func, select
 
 from kernel.auth.models import Tenant
 from kernel.db import db
+from kernel.remembered import Remembered
 from search.engines.base import ListingDocument, ProductChange
 from search.tokens import TokenFields, tokenise
 from shop.models import (
@@ -64,7 +65,7 @@ class ListedOffer:
 class Named:
     """The outside id and the name of something known by its inside id."""
 
-    public_id: str
+    id: str
     name: str
 
 
@@ -144,6 +145,33 @@ _OFFERS = (
     .prefix_with("STRAIGHT_JOIN", dialect="mysql")
     .prefix_with("STRAIGHT_JOIN", dialect="mariadb")
 )
+# A page's products with their offers, in the order written for the same reason.
+_OF_OFFER = slice(7, None)
+_SHOWN = (
+    select(
+        Product.id,
+        Product.public_id,
+        Product.title,
+        Product.category_id,
+        Product.brand_id,
+        Product.image,
+        Product.sold_count,
+        Offer.merchant_id,
+        Sku.name,
+        Offer.price_minor,
+        Offer.list_price_minor,
+        func.coalesce(Stock.on_hand - Stock.held, 0),
+    )
+    .select_from(Product)
+    .join(Sku, Sku.product_id == Product.id)
+    .join(Offer, and_(Offer.sku_id == Sku.id, Offer.state == LIVE))
+    .join(Seller, and_(Seller.merchant_id == Offer.merchant_id, Seller.open.is_(True)))
+    .outerjoin(Stock, Stock.offer_id == Offer.id)
+    .where(Product.id.in_(_IDS), Product.state == LIVE)
+    .order_by(Product.id, Offer.id)
+    .prefix_with("STRAIGHT_JOIN", dialect="mysql")
+    .prefix_with("STRAIGHT_JOIN", dialect="mariadb")
+)
 _ASSORTMENTS = select(AssortmentItem.product_id, AssortmentItem.assortment_id).where(
     AssortmentItem.product_id.in_(_IDS)
 )
@@ -152,15 +180,22 @@ _ASSORTMENTS = select(AssortmentItem.product_id, AssortmentItem.assortment_id).w
 # --- reading the tables --------------------------------------------------------------------
 
 
+_brands: Remembered[int, Named] = Remembered(60.0, most=200_000)
+_merchants: Remembered[int, Named] = Remembered(60.0, most=20_000)
+
+
 def read_brands(brand_ids: Iterable[int]) -> dict[int, Named]:
-    """Outside ids and names of brands."""
-    rows = db.session.execute(_BRANDS, {"ids": sorted(set(brand_ids))})
-    return {row[0]: Named(row[1], row[2]) for row in rows}
+    """Outside ids and names of brands; a new name is seen after a minute at most."""
+    return _brands.find(brand_ids, lambda ids: _read_named(_BRANDS, ids))
 
 
 def read_merchants(merchant_ids: Iterable[int]) -> dict[int, Named]:
-    """Outside ids and names of merchants."""
-    rows = db.session.execute(_MERCHANTS, {"ids": sorted(set(merchant_ids))})
+    """Outside ids and names of merchants; a new name is seen after a minute at most."""
+    return _merchants.find(merchant_ids, lambda ids: _read_named(_MERCHANTS, ids))
+
+
+def _read_named(statement: Select[*tuple[Any, ...]], ids: Sequence[int]) -> dict[int, Named]:
+    rows = db.session.execute(statement, {"ids": sorted(ids)})
     return {row[0]: Named(row[1], row[2]) for row in rows}
 
 
@@ -326,13 +361,21 @@ def _documents(
     )
 
 
-def read_goods(product_ids: Sequence[int]) -> dict[int, Goods]:
-    """The products of a page as they are in the database now; what is not for sale is absent."""
+def read_goods(product_ids: Sequence[int], *, assortments: bool) -> dict[int, Goods]:
+    """The products of a page as they are in the database now; what is not for sale is absent.
+
+    ``assortments``: whether anybody will ask which ones a product is in.
+    """
     if not product_ids:
         return {}
     tree = category_tree()
-    offers = _read_offers(product_ids)
-    assortments = _read_assortments(product_ids)
+    in_assortments = _read_assortments(product_ids) if assortments else {}
+    rows: dict[int, Row[*tuple[Any, ...]]] = {}
+    offers: dict[int, list[OfferRow]] = {}
+    for row in db.session.execute(_SHOWN, {"ids": product_ids}):
+        rows[row.id] = row
+        offers.setdefault(row.id, []).append(OfferRow(row.id, *tuple(row)[_OF_OFFER]))
+    brands = read_brands(row.brand_id for row in rows.values() if row.brand_id)
     return {
         row.id: Goods(
             product_id=row.id,
@@ -342,13 +385,12 @@ def read_goods(product_ids: Sequence[int]) -> dict[int, Goods]:
             sold=row.sold_count,
             category_id=row.category_id,
             brand_id=row.brand_id,
-            brand=Named(row.brand_public_id, row.brand_name) if row.brand_id else None,
+            brand=brands.get(row.brand_id) if row.brand_id else None,
             listings=list_offers(offers[row.id]),
             categories=tree.with_ancestors(row.category_id),
-            assortments=frozenset(assortments.get(row.id, ())),
+            assortments=frozenset(in_assortments.get(row.id, ())),
         )
-        for row in _read_products(product_ids)
-        if row.state == LIVE and row.id in offers
+        for row in rows.values()
     }
 
 

@@ -67,7 +67,7 @@ def label(counts: Counts, choice: Choice) -> dict[str, list[FacetValue]]:
     return {
         "category": _label_categories(counts.get("category", ()), choice.categories),
         "brand": [
-            FacetValue(brand_names[key].public_id, brand_names[key].name, count)
+            FacetValue(brand_names[key].id, brand_names[key].name, count)
             for key, count in brands
             if key in brand_names
         ],
@@ -77,7 +77,7 @@ def label(counts: Counts, choice: Choice) -> dict[str, list[FacetValue]]:
             for low, high in (PRICE_RANGES[number],)
         ],
         "merchant": [
-            FacetValue(merchant_names[key].public_id, merchant_names[key].name, count)
+            FacetValue(merchant_names[key].id, merchant_names[key].name, count)
             for key, count in merchants
             if key in merchant_names
         ],

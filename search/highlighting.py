@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import rjieba
 
@@ -86,8 +87,11 @@ def _normal_letter(letter: str) -> str:
 
 
 def _pieces(title: str, hits: set[int]) -> Iterator[dict[str, object]]:
-    start = 0
-    for place in range(1, len(title) + 1):
-        if place == len(title) or (place in hits) != (start in hits):
-            yield {"text": title[start:place], "hit": start in hits}
-            start = place
+    if not hits:
+        yield {"text": title, "hit": False}
+        return
+    borders = {place for place in hits if place - 1 not in hits}
+    borders.update(place + 1 for place in hits if place + 1 not in hits)
+    places = sorted({0, len(title)} | borders)
+    for start, end in pairwise(places):
+        yield {"text": title[start:end], "hit": start in hits}

@@ -95,13 +95,18 @@ def find_matches(
 
     statistics = view.statistics(_tokens(query))
     plan = TextPlan(MatchKind.ALL_WORDS, _spelt_runs(statistics, query.latin))
-    if _most_matches(statistics, query, plan) >= weights.strict_enough:
-        found = view.search(replace(ask(plan), also_count=seen(plan)))
-        if found.also >= weights.strict_enough:
-            return Matches(plan, found, statistics)
-    plan = replace(plan, kind=MatchKind.HALF_OF_CHARACTERS)
+    if (
+        _most_matches(statistics, query, plan) < weights.strict_enough
+        or not view.any_match([seen(plan)], at_least=weights.strict_enough)[0]
+    ):
+        plan = replace(plan, kind=MatchKind.HALF_OF_CHARACTERS)
     found = view.search(ask(plan))
-    if not found.total and query.units and not view.any_match([seen(plan)])[0]:
+    if (
+        plan.kind is MatchKind.HALF_OF_CHARACTERS
+        and not found.total
+        and query.units
+        and not view.any_match([seen(plan)])[0]
+    ):
         plan = replace(plan, kind=MatchKind.SOME_CHARACTERS)
         found = view.search(ask(plan))
     return Matches(plan, found, statistics)

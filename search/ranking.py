@@ -6,9 +6,9 @@ over labelled queries, never by hand in code.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import mul
 
 from search.engines.base import Candidate, TermStatistics, TokenField
@@ -45,6 +45,13 @@ class RankedQuery:
     latin: frozenset[str]
     head: str
     joined: str
+    all_units: float = field(init=False)
+    all_grams: float = field(init=False)
+    all_words: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("units", "grams", "words"):
+            object.__setattr__(self, f"all_{name}", sum(getattr(self, name).values()))
 
 
 def weigh_query(query: QueryTokens, found: TermStatistics) -> RankedQuery:
@@ -72,41 +79,31 @@ def features(query: RankedQuery, candidate: Candidate, *, engine_share: float) -
     """The features of one candidate, in the order of ``FEATURES``, each from 0 to 1."""
     title = candidate.title.split(" ")
     joined = "".join(title)
-    found = query.units.keys() & set(title)
+    units, latin = query.units, query.latin
+    found = units.keys() & set(title)
     in_extra = (
-        (query.units.keys() - found) & set(candidate.extra.split(" "))
-        if candidate.extra
+        (units.keys() - found).intersection(candidate.extra.split(" "))
+        if candidate.extra and len(found) < len(units)
         else _NO_UNITS
     )
-    latin = query.latin
     return (
-        _share(query.units, found),
-        _share_inside(query.grams, joined),
-        _share_inside(query.words, joined),
+        _share(units, query.all_units, found),
+        _share(query.grams, query.all_grams, [t for t in query.grams if t in joined]),
+        _share(query.words, query.all_words, [t for t in query.words if t in joined]),
         len(latin & found) / len(latin) if latin else 0.0,
         1.0 if query.head and query.head in joined else 0.0,
-        _closeness(title, found, len(query.units)),
+        _closeness(title, found, len(units)),
         1.0 if query.joined in joined else 0.0,
         engine_share,
         1.0 / (1.0 + len(title) / 40.0),
-        _share(query.units, in_extra) if in_extra else 0.0,
+        _share(units, query.all_units, in_extra) if in_extra else 0.0,
         candidate.sales / (candidate.sales + 200.0) if candidate.sales > 0 else 0.0,
         1.0 if candidate.in_stock else 0.0,
     )
 
 
-def _share(rarities: Mapping[str, float], found: AbstractSet[str]) -> float:
-    total = sum(rarities.values())
-    return sum(rarities[token] for token in found) / total if total else 0.0
-
-
-def _share_inside(rarities: Mapping[str, float], joined: str) -> float:
-    total = found = 0.0
-    for token, rarity in rarities.items():
-        total += rarity
-        if token in joined:
-            found += rarity
-    return found / total if total else 0.0
+def _share(rarities: Mapping[str, float], total: float, found: Collection[str]) -> float:
+    return sum([rarities[token] for token in found]) / total if total else 0.0
 
 
 def _closeness(title: Sequence[str], found: AbstractSet[str], wanted: int) -> float:
@@ -116,17 +113,15 @@ def _closeness(title: Sequence[str], found: AbstractSet[str], wanted: int) -> fl
     """
     if len(found) < 2:
         return len(found) / wanted if wanted else 0.0
-    places = [(index, unit) for index, unit in enumerate(title) if unit in found]
-    counts: dict[str, int] = {}
+    last: dict[str, int] = {}
     best = len(title)
-    start = 0
-    for index, unit in places:
-        counts[unit] = counts.get(unit, 0) + 1
-        while counts[places[start][1]] > 1:
-            counts[places[start][1]] -= 1
-            start += 1
-        if len(counts) == len(found):
-            best = min(best, index - places[start][0] + 1)
+    for index, unit in enumerate(title):
+        if unit in found:
+            # The stretch that ends here begins where the unit seen longest ago was seen.
+            last.pop(unit, None)
+            last[unit] = index
+            if len(last) == len(found):
+                best = min(best, index - next(iter(last.values())) + 1)
     return (len(found) / best) * (len(found) / wanted)
 
 

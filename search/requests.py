@@ -60,6 +60,7 @@ class ResolvedSearch:
     """A request with everything resolved that its steps need."""
 
     view: EngineView
+    viewer: Viewer
     request: SearchRequest
     query: QueryTokens | None
     scope: Scope
@@ -107,6 +108,7 @@ def resolve(viewer: Viewer, request: SearchRequest, lists: KeptLists) -> Resolve
         sellers = documents.all_seller_ids()
     return ResolvedSearch(
         view=get_engine().view(),
+        viewer=viewer,
         request=request,
         query=tokenise_query(text) if text else None,
         scope=Scope(rules, sellers),

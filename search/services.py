@@ -95,7 +95,7 @@ def search(
         page = _page_without_index(found)
     return SearchResult(
         total=page.total,
-        items=show(found, viewer, page.product_ids),
+        items=show(found, page.product_ids),
         facets=facets.label(page.counts, found.choice),
         next_cursor=None if page.next_cursor is None else encode_cursor(page.next_cursor),
         matched_by=page.plan.kind.value if found.query is not None else "browse",

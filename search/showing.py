@@ -40,7 +40,7 @@ class Item:
     pots: tuple[PotMark, ...]
 
 
-def show(found: ResolvedSearch, viewer: Viewer, product_ids: Sequence[int]) -> tuple[Item, ...]:
+def show(found: ResolvedSearch, product_ids: Sequence[int]) -> tuple[Item, ...]:
     """The page's products as the database has them now, without what no longer belongs."""
     shown = fitting(found, product_ids)
     merchants = documents.read_merchants(
@@ -62,7 +62,7 @@ def show(found: ResolvedSearch, viewer: Viewer, product_ids: Sequence[int]) -> t
                 tree.by_id[product.category_id].public_id, tree.by_id[product.category_id].name
             ),
             merchants=tuple(merchants[listing.merchant_id] for listing in listings),
-            pots=_mark_pots(viewer, product, listings),
+            pots=_mark_pots(found.viewer, product, listings),
         )
         for product, listings in shown
     )
@@ -73,7 +73,10 @@ def fitting(
 ) -> list[tuple[Goods, tuple[ListedOffer, ...]]]:
     """Those of the products, in their order, that are still among what was asked for, as the
     database has them, with the listings that may be seen, the best ranked first."""
-    goods = documents.read_goods(product_ids)
+    rules = (*found.scope.rules, *(entry.rule for entry in found.viewer.pots))
+    goods = documents.read_goods(
+        product_ids, assortments=any(rule.speaks_of("assortments") for rule in rules)
+    )
     kept = []
     for product_id in product_ids:
         product = goods.get(product_id)

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import rjieba
@@ -112,6 +113,7 @@ def syllables(word: str) -> list[str]:
     return [part for part in lazy_pinyin(word, style=Style.NORMAL, errors="ignore") if part]
 
 
+@lru_cache(maxsize=50_000)
 def spellings(word: str) -> tuple[str, str] | None:
     """``("alibaba", "albb")`` for 阿里巴巴; nothing for a word of fewer than two syllables."""
     parts = syllables(word)

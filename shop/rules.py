@@ -63,6 +63,10 @@ class GoodsRule:
             "exclude": {name: sorted(ids) for name, ids in self.exclude.items() if ids},
         }
 
+    def speaks_of(self, dimension: str) -> bool:
+        """Whether a fact of this dimension makes any difference."""
+        return bool(self.include.get(dimension) or self.exclude.get(dimension))
+
     def refusal(self, facts: GoodsFacts) -> str | None:
         """Why the goods do not pass, in words; None where they do."""
         for name in DIMENSIONS:

@@ -21,6 +21,7 @@ from app import migrate
 from app.factory import create_app
 from app.namespace import forget_namespace
 from kernel.db import db
+from kernel.remembered import forget_all
 from kernel.settings import get_settings
 from search.engines.choice import get_engine
 from tests import databases
@@ -96,6 +97,7 @@ def app(_application: Flask, database: databases.Database) -> Iterator[Flask]:
     """The application on an empty, migrated database, inside an application context."""
     with _application.app_context():
         database.put_back()
+        forget_all()
         yield _application
         get_engine().close()
         db.session.remove()

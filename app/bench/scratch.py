@@ -16,6 +16,7 @@ from app import migrate
 from app.bench.parts import Parts
 from app.factory import create_app
 from kernel.db import db
+from kernel.remembered import forget_all
 from kernel.settings import get_settings
 
 _PREFIX = "MALL_"
@@ -76,3 +77,4 @@ def _replace_settings(wanted: dict[str, str]) -> None:
         del os.environ[name]
     os.environ.update(wanted)
     get_settings.cache_clear()
+    forget_all()

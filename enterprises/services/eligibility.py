@@ -62,14 +62,17 @@ class Viewer:
         return next((p for p in self.pots if p.pot.public_id == pot_id), None)
 
 
-def viewer_of(actor: Actor) -> Viewer:
-    """The viewer that an actor is. A leaver has no pots (Domain rule 21a)."""
+def viewer_of(actor: Actor, *, with_lots: bool = True) -> Viewer:
+    """The viewer that an actor is. A leaver has no pots (Domain rule 21a).
+
+    Without lots for who asks what the pots may pay for, not what is in them.
+    """
     if actor.tenant_kind is not TenantKind.ENTERPRISE:
         return Viewer(actor.membership_id, actor.person_id, None)
     rule, version = programme_of(enterprise_id=actor.tenant_id)
     pots: tuple[ViewerPot, ...] = ()
     if actor.active:
-        lots = credit_lots(membership_id=actor.membership_id, at=clock.now())
+        lots = credit_lots(membership_id=actor.membership_id, at=clock.now()) if with_lots else []
         pots = tuple(
             ViewerPot(
                 pot=pot,

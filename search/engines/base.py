@@ -247,8 +247,7 @@ class EngineQuery:
     """One search: a filter, an order (by score or by a sort), a limit and facets.
 
     Equal scores are ordered by product; with neither ``scores`` nor ``sort`` the order is the
-    engine's own. ``also_count`` is a second filter whose matches are counted, ``read`` says
-    that ``candidates`` will be asked for the texts of the hits.
+    engine's own. ``read`` says that ``candidates`` will be asked for the texts of the hits.
     """
 
     where: Clause
@@ -257,7 +256,6 @@ class EngineQuery:
     limit: int = 10
     count: bool = True
     facets: tuple[Facet, ...] = ()
-    also_count: Clause | None = None
     read: bool = False
 
 
@@ -296,14 +294,12 @@ class Candidate(NamedTuple):
 class EngineResult:
     """Hits in order, the exact number of matches (0 when not counted) and facet counts.
 
-    A range facet's value is the index of its range. ``also`` are the matches of
-    ``also_count``.
+    A range facet's value is the index of its range.
     """
 
     hits: tuple[Hit, ...]
     total: int
     facets: Mapping[str, tuple[tuple[int, int], ...]]
-    also: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,8 +334,8 @@ class EngineView(Protocol):
 
     def count(self, where: Clause) -> int: ...
 
-    def any_match(self, filters: Sequence[Clause]) -> list[bool]:
-        """Of each filter, whether anything matches it."""
+    def any_match(self, filters: Sequence[Clause], *, at_least: int = 1) -> list[bool]:
+        """Of each filter, whether so many listings match it; they are not all counted."""
         ...
 
     def statistics(self, tokens: Mapping[TokenField, Sequence[str]]) -> TermStatistics:

@@ -48,7 +48,7 @@ from search.engines.elasticsearch_server import ElasticsearchServer
 from search.engines.term_cache import TermCache
 
 # What an answer holds beyond this is never looked at, and takes longer to read than to find.
-_WANTED = "hits.total.value,hits.hits.sort,hits.hits.fields,aggregations"
+_WANTED = "hits.total.value,hits.hits._score,hits.hits.sort,hits.hits.fields,aggregations"
 _NOTHING_FOUND: Body = {"hits": {"total": {"value": 0}, "hits": []}}
 _FULL_SPEED_THREADS = 2
 # A search that met the old generation has ended by then.
@@ -111,14 +111,14 @@ class ElasticsearchView:
         )
         return 0 if answer is None else int(answer["count"])
 
-    def any_match(self, filters: Sequence[Clause]) -> list[bool]:
-        """Of each filter, whether anything matches it; one request."""
+    def any_match(self, filters: Sequence[Clause], *, at_least: int = 1) -> list[bool]:
+        """Of each filter, whether so many listings match it; one request."""
         if not filters:
             return []
         searches: list[Body] = []
         for each in filters:
             query = {"bool": {"filter": living(flatten(each))}}
-            searches += [{}, {"query": query, "size": 0, "terminate_after": 1}]
+            searches += [{}, {"query": query, "size": 0, "terminate_after": at_least}]
         answer = self._ask(
             lambda: self._server.reading.msearch(
                 index=self._generations.live_alias,
@@ -128,7 +128,7 @@ class ElasticsearchView:
         )
         if answer is None:
             return [False] * len(filters)
-        return [_has_any(each) for each in answer["responses"]]
+        return [_count(each) >= at_least for each in answer["responses"]]
 
     def statistics(self, tokens: Mapping[TokenField, Sequence[str]]) -> TermStatistics:
         """How rare the tokens are; what was asked some minutes ago is remembered."""
@@ -183,10 +183,10 @@ class ElasticsearchView:
         return None
 
 
-def _has_any(response: Mapping[str, Any]) -> bool:
+def _count(response: Mapping[str, Any]) -> int:
     if "error" in response:
         raise EngineUnavailable(str(response["error"]))
-    return bool(response["hits"]["total"]["value"] > 0)
+    return int(response["hits"]["total"]["value"])
 
 
 def _frequency(found: Mapping[str, Any], field: TokenField, token: str) -> int:

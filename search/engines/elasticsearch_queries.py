@@ -108,7 +108,9 @@ def _leaves_tombstones_out(clause: Clause) -> bool:
 
 # --- whole searches ------------------------------------------------------------------------
 
-_ALSO = "also"
+_PRODUCT = NumberField.PRODUCT.value
+_NO_FIELDS: Mapping[str, Any] = {}
+_NOT_READ = (None,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +128,8 @@ def compile_search(query: EngineQuery) -> CompiledSearch:
     after the facets were counted, and the rest of a facet's filter within it.
     """
     wanted = flatten(query.where)
-    also = flatten(query.also_count) if query.also_count is not None else wanted
     of_facets = [flatten(facet.where) for facet in query.facets]
-    common = [clause for clause in wanted if all(clause in each for each in (also, *of_facets))]
+    common = [clause for clause in wanted if all(clause in each for each in of_facets)]
     rest = [clause for clause in wanted if clause not in common]
     body: Body = {
         "query": _query(common, query.scores),
@@ -136,28 +137,26 @@ def compile_search(query: EngineQuery) -> CompiledSearch:
         "track_total_hits": query.count,
         "_source": False,
         "stored_fields": "_none_",
-        "sort": _order(query),
+        "docvalue_fields": _read(query),
     }
+    if query.sort is not None:
+        # Without one it orders by score, and may leave out what cannot be among the first.
+        body["sort"] = [{query.sort.field.value: "desc" if query.sort.descending else "asc"}]
     if rest:
         body["post_filter"] = all_of(rest)
     if query.sort is not None and query.sort.after is not None:
         # The total stays that of the whole list.
         body["search_after"] = [query.sort.after]
-    if query.read:
-        body["docvalue_fields"] = [SHOWN]
     places, aggregations = _facets(query.facets, of_facets, common)
-    if also != wanted:
-        aggregations[_ALSO] = {"filter": all_of([each for each in also if each not in common])}
     if aggregations:
         body["aggs"] = aggregations
     return CompiledSearch(body, places)
 
 
-def _order(query: EngineQuery) -> list[Body]:
-    """By score and product, or by one packed key, which ends in the product."""
-    if query.sort is None:
-        return [{"_score": "desc"}, {NumberField.PRODUCT.value: "asc"}]
-    return [{query.sort.field.value: "desc" if query.sort.descending else "asc"}]
+def _read(query: EngineQuery) -> list[str]:
+    """Columns of each hit; the key that it is sorted by ends in the product."""
+    columns = [NumberField.PRODUCT.value] if query.sort is None else []
+    return [*columns, SHOWN] if query.read else columns
 
 
 def _query(common: Sequence[Clause], scores: Sequence[ScoredToken]) -> Body:
@@ -221,22 +220,20 @@ def _aggregation(facet: Facet) -> Body:
 def read_result(query: EngineQuery, compiled: CompiledSearch, answer: Body) -> EngineResult:
     """Hits, total and counts of an answer."""
     scored = query.sort is None
-    hits = tuple(_hits(answer["hits"].get("hits", ()), scored=scored))
+    hits = tuple(_hits(answer.get("hits", {}).get("hits", ()), scored=scored))
     if scored:
         hits = order_ties(hits)
     total = answer["hits"]["total"]["value"] if query.count else 0
     aggregations = answer.get("aggregations", {})
-    also = aggregations[_ALSO]["doc_count"] if _ALSO in aggregations else total
-    return EngineResult(hits, total, _counts(compiled, aggregations), also)
+    return EngineResult(hits, total, _counts(compiled, aggregations))
 
 
 def _hits(found: Sequence[Mapping[str, Any]], *, scored: bool) -> Iterator[Hit]:
     for entry in found:
-        fields = entry.get("fields")
-        shown = fields[SHOWN][0] if fields else None
+        fields = entry.get("fields", _NO_FIELDS)
+        [shown] = fields.get(SHOWN, _NOT_READ)
         if scored:
-            score, product_id = entry["sort"]
-            yield Hit(product_id, score, 0, shown)
+            yield Hit(fields[_PRODUCT][0], entry["_score"], 0, shown)
         else:
             [position] = entry["sort"]
             yield Hit(product_of(position), 0.0, position, shown)

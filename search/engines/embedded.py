@@ -37,7 +37,6 @@ from search.engines.base import (
     WriteReport,
     order_ties,
 )
-from search.engines.conjunctions import flatten
 from search.engines.generations import GenerationStore
 from search.engines.tantivy_facets import Counts, Pass, plan_passes
 from search.engines.tantivy_schema import (
@@ -102,11 +101,8 @@ class EmbeddedView:
         counters = _counters(os.getpid())
         counting = [counters.submit(self._count_facets, each) for each in passes]
         hits, total = self._hits(query)
-        also = total
-        if query.also_count is not None and flatten(query.also_count) != flatten(query.where):
-            also = self.count(query.also_count)
         counts = {name: found for each in counting for name, found in each.result().items()}
-        return EngineResult(hits=hits, total=total, facets=counts, also=also)
+        return EngineResult(hits=hits, total=total, facets=counts)
 
     def _count_facets(self, one: Pass) -> dict[str, Counts]:
         query = compile_clause(self._living(one.where))
@@ -117,9 +113,9 @@ class EmbeddedView:
         found = self._searcher.search(compile_clause(self._living(where)), limit=1, count=True)
         return int(found.count)
 
-    def any_match(self, filters: Sequence[Clause]) -> list[bool]:
-        """Of each filter, whether anything matches it."""
-        return [self.count(each) > 0 for each in filters]
+    def any_match(self, filters: Sequence[Clause], *, at_least: int = 1) -> list[bool]:
+        """Of each filter, whether so many listings match it."""
+        return [self.count(each) >= at_least for each in filters]
 
     def statistics(self, tokens: Mapping[TokenField, Sequence[str]]) -> TermStatistics:
         """How rare the tokens of each field are (deleted listings may still be counted)."""

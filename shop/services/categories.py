@@ -16,6 +16,7 @@ from sqlalchemy import BindParameter, bindparam, insert, select
 from kernel.db import db, run
 from kernel.errors import Problem
 from kernel.ids import public_id
+from kernel.remembered import Remembered
 from shop.models import Category, TaxRate
 
 _FILE = Path(__file__).resolve().parent.parent / "categories.json"
@@ -74,7 +75,7 @@ class CategoryNode(NamedTuple):
 
 @dataclass(frozen=True)
 class CategoryTree:
-    """All categories, read once for each application context (about a hundred rows)."""
+    """All categories (about a hundred rows); one tree for all of an application context."""
 
     nodes: tuple[CategoryNode, ...]
 
@@ -115,18 +116,26 @@ class CategoryTree:
         return tuple(node for node in self.nodes if node.parent_id == parent_id)
 
 
+_TREE = "tree"
+_remembered: Remembered[str, CategoryTree] = Remembered(5.0, most=1)
+
+
 def category_tree() -> CategoryTree:
+    """The tree as it was some seconds ago at most; it changes when a new version is installed."""
     if "shop_categories" not in g:
-        rows = run(_CATEGORIES).all()
-        g.shop_categories = CategoryTree(tuple(map(CategoryNode._make, rows)))
+        found = _remembered.find((_TREE,), lambda _: {_TREE: _read_tree()})
+        g.shop_categories = found[_TREE]
     tree: CategoryTree = g.shop_categories
     return tree
 
 
+def _read_tree() -> CategoryTree:
+    return CategoryTree(tuple(map(CategoryNode._make, run(_CATEGORIES).all())))
+
+
 def load_categories() -> int:
     """Write the tree and the tax rates of ``categories.json``; what is there stays as it is."""
-    g.pop("shop_categories", None)
-    known = category_tree().by_key
+    known = _read_tree().by_key
     content = orjson.loads(_FILE.read_bytes())
     added = 0
     for position, top in enumerate(content["categories"]):
@@ -140,7 +149,9 @@ def load_categories() -> int:
                 _add(leaf, leaf, (parent_id, top), place)
                 added += 1
     _load_rates(content["categories"])
-    g.pop("shop_categories", None)
+    _remembered.forget()
+    # Not to be remembered before it is committed.
+    g.shop_categories = _read_tree()
     return added
 
 

@@ -268,6 +268,6 @@ def _index() -> None:
     with read_only():
         ids = documents.product_ids_after(0, limit=100)
         documents.read_changes(ids)
-        documents.read_goods(ids)
+        documents.read_goods(ids, assortments=True)
         newest_products(categories=None, limit=20)
         newest_products(categories=[category("bedding").id], limit=20)
