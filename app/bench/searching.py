@@ -29,7 +29,7 @@ from shop.services.catalogue import set_price
 _SEED = 2026
 _QUERIES = 2_000
 _LEAST_QUERIES = 50
-_WARM = 20
+_WARM = 100
 _CHANGES_A_SECOND = 50
 _POLL_SECONDS = 0.002
 _SEEN_SECONDS = 30.0
