@@ -15,6 +15,7 @@ from flask import Flask
 from kernel.settings import get_settings
 from search.engines import elasticsearch_bulk
 from search.engines.base import (
+    FORMAT,
     AllOf,
     AnyValue,
     Between,
@@ -374,10 +375,12 @@ def test_a_late_deletion_makes_no_index_of_an_alias(engine: SearchEngine) -> Non
     engine.swap()
 
     with pytest.raises(NoSuchAlias):
-        late.write(f"{settings.namespace}-building", [group(7, version=2, merchants=(1,))])
+        late.write(f"{settings.namespace}-building-{FORMAT}", [group(7, version=2, merchants=(1,))])
     deletion = elasticsearch_bulk._deletion(7, 1, 2)
     with pytest.raises(NoSuchAlias):
-        late._send(f"{settings.namespace}-building", [deletion], elasticsearch_bulk._Outcome())
+        late._send(
+            f"{settings.namespace}-building-{FORMAT}", [deletion], elasticsearch_bulk._Outcome()
+        )
 
     assert engine.begin_rebuild(fingerprint="b").last_id == 0
     assert len(generations()) == 2
