@@ -30,6 +30,7 @@ from search.engines.base import (
 from search.tokens import SUFFIX_MARK, LatinRun, QueryTokens, tokenise_query
 from search.understanding.corrections import corrections
 from search.understanding.lexicon import Lexicon
+from search.understanding.variants import Alternatives, synonym_variants
 from search.weights import Weights
 
 LIST_END = 1_000
@@ -55,12 +56,14 @@ class TextPlan:
     """What a query was taken to mean; kept in the cursor, so that pages agree.
 
     ``spelt`` are the Latin runs that may also be pinyin or initials; ``corrected`` is the query
-    that was taken for what was typed, empty where it was taken as it stood.
+    that was taken for what was typed, empty where it was taken as it stood; ``variants`` say the
+    same in other words, and what matches any of them belongs to the answer.
     """
 
     kind: MatchKind
     spelt: tuple[str, ...] = ()
     corrected: str = ""
+    variants: tuple[str, ...] = ()
 
     def tokens(self, typed: QueryTokens) -> QueryTokens:
         """The tokens that are searched for."""
@@ -86,6 +89,10 @@ class Matches:
     statistics: TermStatistics
 
 
+def _no_alternatives(_word: str) -> tuple[str, ...]:
+    return ()
+
+
 def find_matches(
     view: EngineView,
     query: QueryTokens,
@@ -94,6 +101,7 @@ def find_matches(
     visible: Clause,
     weights: Weights,
     lexicon: Lexicon | None = None,
+    alternatives: Alternatives = _no_alternatives,
     corrected: str = "",
 ) -> Matches:
     """Search by the strictest match set that is enough, and say which that was.
@@ -102,18 +110,22 @@ def find_matches(
     else some, where half of them find nothing that the person may see: a facet that leaves nothing
     over is the person's own choice. ``ask`` makes the query of a plan. With a ``lexicon``, what
     may have been meant is searched for instead where nothing has all words as typed; then
-    ``corrected`` is its text, and ``query`` its tokens.
+    ``corrected`` is its text, and ``query`` its tokens. ``alternatives`` are a word's synonyms.
     """
 
     def seen(tokens: QueryTokens, plan: TextPlan) -> Clause:
         return AllOf((visible, match_clause(tokens, plan)))
 
     statistics = view.statistics(_tokens(query))
-    plan = TextPlan(MatchKind.ALL_WORDS, _spelt_runs(statistics, query.latin), corrected)
+    plan = TextPlan(
+        MatchKind.ALL_WORDS,
+        _spelt_runs(statistics, query.latin),
+        corrected,
+        synonym_variants(query, alternatives),
+    )
     if (
-        _most_matches(statistics, query, plan) >= weights.strict_enough
-        and view.any_match([seen(query, plan)], at_least=weights.strict_enough)[0]
-    ):
+        plan.variants or _most_matches(statistics, query, plan) >= weights.strict_enough
+    ) and view.any_match([seen(query, plan)], at_least=weights.strict_enough)[0]:
         return Matches(query, plan, view.search(ask(plan)), statistics)
     if lexicon is not None and len(query.units) <= _CORRECTED_UNITS:
         meant = _correct(view, query, plan, visible, lexicon)
@@ -124,6 +136,7 @@ def find_matches(
                 ask,
                 visible=visible,
                 weights=weights,
+                alternatives=alternatives,
                 corrected=meant,
             )
     plan = replace(plan, kind=MatchKind.HALF_OF_CHARACTERS)
@@ -193,6 +206,14 @@ def _spelt_runs(found: TermStatistics, runs: Iterable[LatinRun]) -> tuple[str, .
 
 def match_clause(query: QueryTokens, plan: TextPlan) -> Clause:
     """The match set as a filter. A query without any letter or digit matches nothing."""
+    clause = _match_clause(query, plan)
+    if not plan.variants:
+        return clause
+    variants = map(tokenise_query, plan.variants)
+    return AnyOf((clause, *(_match_clause(variant, plan) for variant in variants)))
+
+
+def _match_clause(query: QueryTokens, plan: TextPlan) -> Clause:
     if not query.units:
         return Nothing()
     runs = {run.text: run for run in query.latin}
@@ -245,6 +266,13 @@ def _spellings(run: LatinRun, plan: TextPlan) -> tuple[str, ...]:
 
 def score_tokens(query: QueryTokens, plan: TextPlan, weights: Weights) -> tuple[ScoredToken, ...]:
     """What the engine's score is the sum of: characters, and less of pairs, words, pinyin."""
+    said = (query, *map(tokenise_query, plan.variants))
+    return tuple(
+        dict.fromkeys(token for each in said for token in _score_tokens(each, plan, weights))
+    )
+
+
+def _score_tokens(query: QueryTokens, plan: TextPlan, weights: Weights) -> list[ScoredToken]:
     boosts = weights.first_stage
     scored = [ScoredToken(TokenField.CHARS, unit, boosts[TokenField.CHARS]) for unit in query.units]
     scored += [
@@ -258,7 +286,7 @@ def score_tokens(query: QueryTokens, plan: TextPlan, weights: Weights) -> tuple[
         for run in query.latin
         for spelling in _spellings(run, plan)
     ]
-    return tuple(scored)
+    return scored
 
 
 def scored_query(
@@ -300,8 +328,12 @@ def rank(
 ) -> RankedList:
     """The candidates in the order of the second stage; ``intent`` are categories named."""
     found = matches.found
+    weighed = [ranking.weigh_query(matches.query, matches.statistics, intent)]
+    for variant in map(tokenise_query, matches.plan.variants):
+        statistics = view.statistics(_tokens(variant))
+        weighed.append(ranking.weigh_query(variant, statistics, intent))
     order = ranking.order(
-        ranking.weigh_query(matches.query, matches.statistics, intent),
+        weighed,
         view.candidates(found.hits),
         [hit.score for hit in found.hits],
         weights.second_stage,

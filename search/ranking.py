@@ -136,19 +136,23 @@ def _closeness(title: Sequence[str], found: AbstractSet[str], wanted: int) -> fl
 
 
 def order(
-    query: RankedQuery,
+    queries: Sequence[RankedQuery],
     candidates: Sequence[Candidate],
     engine_scores: Sequence[float],
     weights: Sequence[float],
 ) -> list[int]:
     """Positions of the candidates, best first; equal ranks keep the engine's order.
 
+    Of several queries that say the same the one counts by which a candidate ranks highest.
     Ranks are compared as far as the scores of all engines agree.
     """
     best = max(engine_scores, default=0.0) or 1.0
     ranks = [
         round(
-            sum(map(mul, weights, features(query, candidate, engine_share=score / best))),
+            max(
+                sum(map(mul, weights, features(query, candidate, engine_share=score / best)))
+                for query in queries
+            ),
             _RANK_DIGITS,
         )
         for candidate, score in zip(candidates, engine_scores, strict=True)

@@ -78,14 +78,14 @@ def test_sales_saturate() -> None:
 def test_order_is_by_rank_and_keeps_the_engines_order_among_equals() -> None:
     weights = get_weights().second_stage
     found = order(
-        query(),
+        [query()],
         [candidate("茶碗"), candidate("保温杯"), candidate("茶碗"), candidate("杯子")],
         [1.0, 1.0, 1.0, 1.0],
         weights,
     )
 
     assert found == [1, 3, 0, 2]
-    assert order(query(), [], [], weights) == []
+    assert order([query()], [], [], weights) == []
 
 
 def test_weights_are_checked() -> None:
@@ -107,7 +107,7 @@ def test_goods_of_the_category_that_is_named_come_before_its_accessories() -> No
     phone = query("手机", intent=frozenset({7}))
     weights = get_weights().second_stage
     found = order(
-        phone,
+        [phone],
         [candidate("手机壳", category_id=8), candidate("智能手机", category_id=7)],
         [1.0, 1.0],
         weights,
