@@ -402,10 +402,11 @@ class SuggestSource:
     categories: tuple[tuple[int, str], ...]
     brands: tuple[tuple[int, str], ...]
     products: tuple[tuple[int, str, int], ...]
+    titles: tuple[str, ...]
 
 
-def read_suggest_source(*, brands: int, products: int) -> SuggestSource:
-    """All categories, and at most so many brands and products, the most sold ones first."""
+def read_suggest_source(*, brands: int, products: int, titles: int) -> SuggestSource:
+    """All categories, and at most so many brands, products and titles, the most sold ones first."""
     sold = func.sum(Product.sold_count)
     brand_rows = db.session.execute(
         select(Brand.id, Brand.name)
@@ -419,10 +420,11 @@ def read_suggest_source(*, brands: int, products: int) -> SuggestSource:
         select(Product.id, Product.title, Product.sold_count)
         .where(Product.state == LIVE)
         .order_by(Product.sold_count.desc(), Product.id.desc())
-        .limit(products)
-    )
+        .limit(max(products, titles))
+    ).all()
     return SuggestSource(
         categories=tuple((node.id, node.name) for node in category_tree().nodes),
         brands=tuple((row.id, row.name) for row in brand_rows),
-        products=tuple((row.id, row.title, row.sold_count) for row in product_rows),
+        products=tuple((row.id, row.title, row.sold_count) for row in product_rows[:products]),
+        titles=tuple(row.title for row in product_rows[:titles]),
     )

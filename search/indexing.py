@@ -27,6 +27,8 @@ _MAKE_DOCUMENTS = (
 )
 _MAX_SUGGESTED_BRANDS = 5_000
 _MAX_SUGGESTED_PRODUCTS = 5_000
+# What the words of queries are corrected by is taken from more of them.
+_MAX_TITLES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,6 @@ def write_suggestions() -> None:
     state = get_engine().state()
     with read_only():
         source = documents.read_suggest_source(
-            brands=_MAX_SUGGESTED_BRANDS, products=_MAX_SUGGESTED_PRODUCTS
+            brands=_MAX_SUGGESTED_BRANDS, products=_MAX_SUGGESTED_PRODUCTS, titles=_MAX_TITLES
         )
     suggestion_file().write(build_list(source, made_of=state))

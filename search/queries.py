@@ -28,7 +28,7 @@ from search.engines.base import (
     TokenField,
 )
 from search.tokens import SUFFIX_MARK, LatinRun, QueryTokens, tokenise_query
-from search.understanding.corrections import corrections
+from search.understanding.corrections import Correction, Reason, corrections
 from search.understanding.lexicon import Lexicon
 from search.understanding.variants import Alternatives, synonym_variants
 from search.weights import Weights
@@ -127,18 +127,22 @@ def find_matches(
         plan.variants or _most_matches(statistics, query, plan) >= weights.strict_enough
     ) and view.any_match([seen(query, plan)], at_least=weights.strict_enough)[0]:
         return Matches(query, plan, view.search(ask(plan)), statistics)
-    if lexicon is not None and len(query.units) <= _CORRECTED_UNITS:
-        meant = _correct(view, query, plan, visible, lexicon)
-        if meant:
-            return find_matches(
-                view,
-                tokenise_query(meant),
-                ask,
-                visible=visible,
-                weights=weights,
-                alternatives=alternatives,
-                corrected=meant,
-            )
+    possible = corrections(query.text, lexicon) if lexicon is not None else []
+    meant = ""
+    if possible and len(query.units) <= _CORRECTED_UNITS:
+        meant = _correct(view, query, plan, visible, possible)
+    if not meant and possible:
+        meant = _spell_out(view, query, statistics, visible, possible)
+    if meant:
+        return find_matches(
+            view,
+            tokenise_query(meant),
+            ask,
+            visible=visible,
+            weights=weights,
+            alternatives=alternatives,
+            corrected=meant,
+        )
     plan = replace(plan, kind=MatchKind.HALF_OF_CHARACTERS)
     found = view.search(ask(plan))
     if not found.total and query.units and not view.any_match([seen(query, plan)])[0]:
@@ -148,15 +152,14 @@ def find_matches(
 
 
 def _correct(
-    view: EngineView, query: QueryTokens, typed: TextPlan, visible: Clause, lexicon: Lexicon
+    view: EngineView,
+    query: QueryTokens,
+    typed: TextPlan,
+    visible: Clause,
+    possible: Sequence[Correction],
 ) -> str:
     """The likeliest correction that finds all its words, where what was typed finds nothing."""
-    plans = [
-        TextPlan(MatchKind.ALL_WORDS, typed.spelt, corrected=each.text)
-        for each in corrections(query.text, lexicon)
-    ]
-    if not plans:
-        return ""
+    plans = [TextPlan(MatchKind.ALL_WORDS, typed.spelt, corrected=each.text) for each in possible]
     as_typed, *found = view.any_match(
         [AllOf((visible, match_clause(plan.tokens(query), plan))) for plan in (typed, *plans)]
     )
@@ -164,6 +167,25 @@ def _correct(
         return ""
     meant = (plan.corrected for plan, leads in zip(plans, found, strict=True) if leads)
     return next(meant, "")
+
+
+def _spell_out(
+    view: EngineView,
+    query: QueryTokens,
+    statistics: TermStatistics,
+    visible: Clause,
+    possible: Sequence[Correction],
+) -> str:
+    """The likeliest reading of letters that no goods have, where half of it finds something."""
+    counts = statistics.frequencies[TokenField.CHARS]
+    strange = [run.text for run in query.latin if len(run.text) > 1 and not counts[run.text]]
+    for each in possible:
+        if each.reason is Reason.LETTER or all(run in each.text for run in strange):
+            continue
+        tokens = tokenise_query(each.text)
+        half = match_clause(tokens, TextPlan(MatchKind.HALF_OF_CHARACTERS))
+        return each.text if view.any_match([AllOf((visible, half))])[0] else ""
+    return ""
 
 
 def _tokens(query: QueryTokens) -> dict[TokenField, Sequence[str]]:

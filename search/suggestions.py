@@ -36,7 +36,7 @@ SHOWN = 10
 _TRIED = 40
 _SCANNED = 400
 _ASKED_AT_ONCE = 12
-_MAX_WORDS = 8_000
+_MAX_WORDS = 25_000
 _MIN_WORD_COUNT = 2
 _FILE = "suggestions.json"
 _LEXICON_SECONDS = 600.0
@@ -169,7 +169,7 @@ def build_list(source: SuggestSource, *, made_of: str = "") -> SuggestionList:
     known = {normalise(entry.text) for entry in entries}
     entries += [
         Entry(word, Kind.QUERY, 0, count)
-        for word, count in _common_words(title for _, title, _ in source.products)
+        for word, count in _common_words(source.titles)
         if word not in known
     ]
     keys = [(key, ref) for ref, entry in enumerate(entries) for key in _keys(entry)]

@@ -1,8 +1,8 @@
 """What may have been meant by a query that finds nothing as it stands.
 
 Every correction replaces one stretch of the query by words of the lexicon: pinyin or initials by
-the word, a word with one letter off by the word. Which of them is right is asked of the index:
-the first that finds goods with all of its words.
+the word, a word half in letters or with one letter off by the word. Which of them is right is
+asked of the index: the first that finds goods with all of its words.
 """
 
 import re
@@ -16,6 +16,7 @@ from search.understanding.similar_letters import differing, mixed_up
 
 MOST = 8
 _RUNS = re.compile(rf"[{HAN}]+|[a-z]+")
+_HAN_BEFORE = re.compile(rf"[{HAN}]{{1,3}}$")
 _MAX_RUN = 24
 _WINDOWS = range(2, 6)
 _INITIALS = range(2, 6)
@@ -27,6 +28,7 @@ class Reason(StrEnum):
 
     PINYIN = "pinyin"
     INITIALS = "initials"
+    MIXED = "mixed"
     LETTER = "letter"
 
 
@@ -44,7 +46,10 @@ def corrections(text: str, lexicon: Lexicon) -> list[Correction]:
     best: dict[str, Correction] = {}
     for match in _RUNS.finditer(text):
         run = match.group()[:_MAX_RUN]
-        for start, end, word, reason, cost in _replacements(run, lexicon):
+        before = _HAN_BEFORE.search(text, 0, match.start())
+        for start, end, word, reason, cost in _replacements(
+            run, before.group() if before else "", lexicon
+        ):
             at, to = match.start() + start, match.start() + end
             corrected = f"{text[:at]}{word}{text[to:]}"
             known = best.get(corrected)
@@ -56,9 +61,14 @@ def corrections(text: str, lexicon: Lexicon) -> list[Correction]:
 _Replacement = tuple[int, int, str, Reason, float]
 
 
-def _replacements(run: str, lexicon: Lexicon) -> Iterator[_Replacement]:
+def _replacements(run: str, before: str, lexicon: Lexicon) -> Iterator[_Replacement]:
+    """``before`` are the Han that the run follows at once; a word may have begun there."""
     if not is_han(run):
         yield from _of_letters(run, lexicon)
+        for length in range(1, len(before) + 1):
+            for word in lexicon.begun(before[-length:], run)[:_OF_EACH]:
+                cost = lexicon.cost(word) - 4.0 * len(word)
+                yield -length, len(run), word, Reason.MIXED, cost
         return
     unknown = _unknown_places(run, lexicon)
     for length in _WINDOWS:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from search.tokens import is_han, normalise, syllables
 
 _MAX_LENGTH = 16
+_LONGEST_BEGINNING = 3
 _ANY = "\x00"
 _LATIN = re.compile(r"[a-z]{4,}")
 
@@ -37,6 +38,7 @@ class Lexicon:
         self._spelt: dict[str, list[str]] = {}
         self._initials: dict[str, list[str]] = {}
         self._patterns: dict[str, list[str]] = {}
+        self._begun: dict[str, list[str]] = {}
         self.longest_spelling = 0
         for text in sorted(best, key=lambda text: (-best[text], text)):
             self._add(text)
@@ -51,6 +53,8 @@ class Lexicon:
             if len(text) > 1:
                 self._initials.setdefault("".join(part[0] for part in parts), []).append(text)
                 patterns = _replaced(text)
+                for length in range(1, min(len(text), _LONGEST_BEGINNING + 1)):
+                    self._begun.setdefault(text[:length], []).append(text)
             if len(text) > 2:
                 patterns += _dropped(text)
         else:
@@ -83,6 +87,15 @@ class Lexicon:
     def cost(self, text: str) -> float:
         """How surprising a word is: the logarithm of one in how many uses of words is its."""
         return math.log(self._total / self._weights[text])
+
+    def begun(self, beginning: str, letters: str) -> list[str]:
+        """Words that begin with these Han and go on as the letters spell, whole or by initials."""
+        found = []
+        for word in self._begun.get(beginning, ()):
+            parts = syllables(word[len(beginning) :])
+            if letters in {"".join(parts), "".join(part[0] for part in parts)}:
+                found.append(word)
+        return found
 
     def one_off(self, text: str) -> list[str]:
         """Words that one wrong, missing, superfluous or (in Latin) swapped letter makes of it."""

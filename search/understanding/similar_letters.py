@@ -23,7 +23,7 @@ def _look_alikes() -> dict[str, frozenset[str]]:
     return {letter: frozenset(group - {letter}) for letter, group in found.items()}
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(maxsize=50_000)
 def sounds(letter: str) -> frozenset[str]:
     """All readings of a character without tones, as people who mix up sounds hear them."""
     found = pinyin(letter, style=Style.NORMAL, heteronym=True, errors="ignore")
