@@ -39,7 +39,10 @@ class SortBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """What was asked for, in outside ids; prices in fen, ranges inclusive."""
+    """What was asked for, in outside ids; prices in fen, ranges inclusive.
+
+    ``drafts``: as if the drafts of the rules for this list were in force; for operators.
+    """
 
     text: str = ""
     categories: tuple[str, ...] = ()
@@ -53,6 +56,19 @@ class SearchRequest:
     sort: SortBy | None = None
     limit: int = 20
     cursor: str = ""
+    drafts: bool = False
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether more was chosen than words and the order of relevance."""
+        chosen = (self.categories, self.brands, self.merchants, self.prices, self.pot)
+        bounds = (self.price_min, self.price_max)
+        return (
+            any(chosen)
+            or self.in_stock
+            or any(bound is not None for bound in bounds)
+            or self.sort not in {None, SortBy.RELEVANCE}
+        )
 
 
 @dataclass(frozen=True, slots=True)
