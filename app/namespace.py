@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from elasticsearch import Elasticsearch
 from kombu import Connection
 from redis import Redis
 
 from kernel.settings import Settings
 from kernel.tasks import LANES
-from search.engines.elasticsearch_generations import template_name
+from search.engines.elasticsearch_generations import forget_indexes
 
 _SECONDS = 30
 
@@ -16,21 +15,11 @@ _SECONDS = 30
 def forget_namespace(settings: Settings) -> None:
     """Delete indexes, keys and queues. The database is its owner's to drop."""
     if settings.search_url.startswith("http"):
-        _forget_indexes(settings)
+        forget_indexes(settings.search_url, settings.namespace)
     if settings.redis_url:
         _forget_keys(settings)
     if settings.broker_url:
         _forget_queues(settings)
-
-
-def _forget_indexes(settings: Settings) -> None:
-    with Elasticsearch(settings.search_url, request_timeout=_SECONDS) as client:
-        # By name, one by one: a server may refuse to delete by a pattern.
-        for name in client.indices.get(index=f"{settings.namespace}-*", expand_wildcards="all"):
-            client.indices.delete(index=name)
-        client.options(ignore_status=404).indices.delete_index_template(
-            name=template_name(settings.namespace)
-        )
 
 
 def _forget_keys(settings: Settings) -> None:

@@ -32,6 +32,7 @@ def search_goods(query: dict[str, Any]) -> SearchResult:
         price_max=query["price_max"],
         in_stock=query["in_stock"],
         pot=query["pot"],
+        verbatim=query["verbatim"],
         sort=query["sort"],
         limit=query["limit"],
         cursor=query["cursor"],

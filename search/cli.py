@@ -1,4 +1,4 @@
-"""``mall search``: rebuild, query, evaluate. Mounted by ``app/cli.py`` in an app context."""
+"""``mall search``: rebuild, query, evaluate, tune. Mounted by ``app/cli.py`` in an app context."""
 
 import sys
 import tempfile
@@ -21,15 +21,22 @@ from kernel.db import read_only
 from kernel.errors import Problem
 from kernel.settings import get_settings
 from search import evaluate as evaluation
-from search.engines.choice import get_engine
-from search.engines.embedded import EmbeddedEngine
+from search import tuning
+from search.engines.base import EngineView
+from search.engines.choice import get_engine, scratch_engine
+from search.explaining import explain
+from search.indexing import suggestion_file
+from search.ranking import FEATURES
 from search.rebuilding import WorkerStopped, rebuild_now
 from search.requests import MAX_LIMIT, SearchRequest
 from search.schemas import SearchOut
 from search.services import search
-from search.weights import get_weights
+from search.typos import letters_of, make_typos, measure_typos
+from search.weights import get_weights, write_second_stage
 
 _FAILED = 1
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_TITLES_HELP = "Real titles that filler is recombined from, one a line."
 _ALL_GOODS = Viewer(membership_id=0, person_id=0, enterprise_id=None)
 
 
@@ -77,11 +84,15 @@ def rebuild_command(*, full_speed: bool, as_json: bool) -> None:
 @click.argument("text")
 @click.option("--as", "login", default="", help="Search as this login sees the mall.")
 @click.option("--size", default=10, type=click.IntRange(1, MAX_LIMIT), help="Items shown.")
+@click.option("--explain", "explained", is_flag=True, help="Say how it was understood, as JSON.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def query_command(text: str, login: str, size: int, *, as_json: bool) -> None:
+def query_command(text: str, login: str, size: int, *, explained: bool, as_json: bool) -> None:
     """What TEXT finds: of all goods, or of those that a login may see."""
     with read_only():
         viewer = viewer_of(_actor_of(login)) if login else _ALL_GOODS
+        if explained:
+            _print_json(explain(viewer, SearchRequest(text)))
+            return
         try:
             result = search(viewer=viewer, request=SearchRequest(text, limit=size))
         except Problem as problem:
@@ -107,30 +118,29 @@ def _actor_of(login: str) -> Actor:
 
 
 @search_commands.command("evaluate")
-@click.argument("labels", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("labels", type=_FILE)
 @click.option("--filler", default=0, type=click.IntRange(0, 5_000_000), help="Filler titles.")
-@click.option(
-    "--titles",
-    "titles_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Real titles that filler is recombined from, one a line.",
-)
+@click.option("--titles", "titles_file", type=_FILE, help=_TITLES_HELP)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def evaluate_command(labels: Path, filler: int, titles_file: Path | None, *, as_json: bool) -> None:
     """Measure relevance on labelled queries: on the live index, or on a scratch index."""
     if filler and titles_file is None:
         raise click.UsageError("--filler needs --titles")
-    try:
-        known = evaluation.Labels.from_json(orjson.loads(labels.read_bytes()))
-        real = evaluation.read_titles(titles_file) if titles_file is not None else []
-    except (orjson.JSONDecodeError, evaluation.BadLabels, ValueError) as error:
-        click.echo(f"{labels}: {error}", err=True)
-        sys.exit(_FAILED)
+    known, real = _read_labels(labels, titles_file)
     value = _on_scratch(known, filler, real) if filler else _on_live(known)
     if as_json:
         _print_json(value)
     else:
         _print_sets(value)
+
+
+def _read_labels(labels: Path, titles_file: Path | None) -> tuple[evaluation.Labels, list[str]]:
+    try:
+        known = evaluation.Labels.from_json(orjson.loads(labels.read_bytes()))
+        return known, evaluation.read_titles(titles_file) if titles_file is not None else []
+    except (orjson.JSONDecodeError, evaluation.BadLabels, ValueError) as error:
+        click.echo(f"{labels}: {error}", err=True)
+        sys.exit(_FAILED)
 
 
 def _on_live(labels: evaluation.Labels) -> dict[str, Any]:
@@ -143,23 +153,79 @@ def _on_live(labels: evaluation.Labels) -> dict[str, Any]:
         return {"sets": evaluation.measure(labels, find, progress=show), "filler_left_out": 0}
 
 
-def _on_scratch(labels: evaluation.Labels, filler: int, real: list[str]) -> dict[str, Any]:
+@contextmanager
+def _scratch(
+    labels: evaluation.Labels, filler: int, real: list[str]
+) -> Iterator[tuple[EngineView, evaluation.Scratch]]:
     """A scratch index beside the live one, which is left alone; removed afterwards."""
     home = get_settings().data_dir
     home.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="evaluate-", dir=home) as folder:
-        engine = EmbeddedEngine(Path(folder))
-        try:
-            with _bar("建临时索引", filler) as show:
-                scratch = evaluation.fill_scratch(
-                    engine, labels, filler=filler, real_titles=real, progress=show
-                )
-            find = evaluation.scratch_finder(engine.view(), scratch, get_weights())
-            with _bar("查询", len(labels.queries)) as show:
-                sets = evaluation.measure(labels, find, progress=show)
-        finally:
-            engine.close()
+    with (
+        tempfile.TemporaryDirectory(prefix="evaluate-", dir=home) as folder,
+        scratch_engine(Path(folder)) as engine,
+    ):
+        with _bar("建临时索引", filler) as show:
+            scratch = evaluation.fill_scratch(
+                engine, labels, filler=filler, real_titles=real, progress=show
+            )
+        yield engine.view(), scratch
+
+
+def _on_scratch(labels: evaluation.Labels, filler: int, real: list[str]) -> dict[str, Any]:
+    with _scratch(labels, filler, real) as (view, scratch):
+        find = evaluation.scratch_finder(view, scratch, get_weights())
+        with _bar("查询", len(labels.queries)) as show:
+            sets = evaluation.measure(labels, find, progress=show)
     return {"sets": sets, "filler_left_out": scratch.left_out}
+
+
+@search_commands.command("tune")
+@click.argument("labels", type=_FILE)
+@click.option("--filler", required=True, type=click.IntRange(1, 5_000_000), help="Filler titles.")
+@click.option("--titles", "titles_file", required=True, type=_FILE, help=_TITLES_HELP)
+@click.option("--folds", default=5, type=click.IntRange(2, 20), help="Folds to measure by.")
+@click.option("--write", is_flag=True, help="Write the weights found into weights.json.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def tune_command(
+    labels: Path, filler: int, titles_file: Path, folds: int, *, write: bool, as_json: bool
+) -> None:
+    """Find the weights of the second stage on labelled queries; measured on folds left out."""
+    known, real = _read_labels(labels, titles_file)
+    with _scratch(known, filler, real) as (view, scratch), _bar("查询", len(known.queries)) as show:
+        examples = tuning.collect(view, known, scratch, get_weights(), progress=show)
+    with _bar("调权重", folds + 1) as show:
+        found = tuning.cross_validate(
+            examples, get_weights().second_stage, folds=folds, progress=show
+        )
+    if write:
+        write_second_stage(found.weights)
+    value = asdict(found) | {"weights": dict(zip(FEATURES, found.weights, strict=True))}
+    if as_json:
+        _print_json(value)
+    else:
+        _print_pairs(value)
+
+
+@search_commands.command("typos")
+@click.argument("queries", type=_FILE)
+@click.option("--count", default=600, type=click.IntRange(1, 100_000), help="Typos to make.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def typos_command(queries: Path, count: int, *, as_json: bool) -> None:
+    """How many mistyped queries still find what the right ones find first, on the live index."""
+    letters = letters_of(suggestion_file().lexicon())
+    made = make_typos(evaluation.read_titles(queries), letters, count=count, seed=2026)
+
+    def find(text: str) -> list[str]:
+        with read_only():
+            result = search(viewer=_ALL_GOODS, request=SearchRequest(text, limit=10))
+        return [item.product_id for item in result.items]
+
+    with _bar("查询", len(made)) as show:
+        value = measure_typos(made, find, progress=show)
+    if as_json:
+        _print_json(value)
+    else:
+        _print_pairs({name: entry for name, entry in value.items() if name != "failed"})
 
 
 def _print_pairs(value: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from kernel.cursors import BadCursor
 from kernel.errors import Problem
 from search.queries import MatchKind, TextPlan
 
-_PARTS = 7
+_PARTS = 9
 
 
 class CursorExpired(Problem):
@@ -53,6 +53,8 @@ def encode_cursor(cursor: Cursor) -> str:
             cursor.epoch,
             cursor.plan.kind.value,
             cursor.plan.spelt,
+            cursor.plan.corrected,
+            cursor.plan.variants,
             cursor.kept,
             cursor.offset,
             cursor.after,
@@ -70,5 +72,6 @@ def decode_cursor(text: str, *, search: str) -> Cursor:
     # A cursor of another list carries our signature too, and another shape.
     if not isinstance(value, list) or len(value) != _PARTS or value[0] != search:
         raise BadCursor
-    of_search, epoch, kind, spelt, kept, offset, after = value
-    return Cursor(of_search, epoch, TextPlan(MatchKind(kind), tuple(spelt)), kept, offset, after)
+    of_search, epoch, kind, spelt, corrected, variants, kept, offset, after = value
+    plan = TextPlan(MatchKind(kind), tuple(spelt), corrected, tuple(variants))
+    return Cursor(of_search, epoch, plan, kept, offset, after)

@@ -398,6 +398,7 @@ def _documents(
             in_stock=listing.in_stock,
             cheaper=tuple(ranked[:rank]),
             categories=categories,
+            category_id=row.category_id,
             brand_id=row.brand_id or 0,
             assortments=assortments,
             sales=row.sold_count,

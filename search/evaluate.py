@@ -207,6 +207,7 @@ def _scratch_change(number: int, title: str) -> ProductChange:
         in_stock=True,
         cheaper=(),
         categories=(),
+        category_id=0,
         brand_id=0,
         assortments=(),
         sales=0,

@@ -19,6 +19,8 @@ from shop.services.catalogue import products_of_merchant
 BATCH = 2_500
 _MAKE_DOCUMENTS = (
     "tokens.py",
+    "understanding/measures.py",
+    "understanding/script.py",
     "documents.py",
     "engines/tantivy_schema.py",
     "engines/elasticsearch_mapping.py",

@@ -127,7 +127,8 @@ def _whole_query(found: ResolvedSearch, plan: TextPlan, pins: tuple[int, ...]) -
     query = found.query
     assert query is not None
     where = found.where()
-    whole = queries.rest_query(query, plan, where=where, weights=get_weights())
+    tokens = plan.tokens(query)
+    whole = queries.rest_query(tokens, plan, where=where, weights=get_weights())
     if not pins:
         return whole
     text = AnyOf((found.text_clause(plan), AnyValue(NumberField.PRODUCT, pins)))

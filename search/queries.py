@@ -27,7 +27,10 @@ from search.engines.base import (
     Token,
     TokenField,
 )
-from search.tokens import SUFFIX_MARK, LatinRun, QueryTokens
+from search.tokens import SUFFIX_MARK, LatinRun, QueryTokens, tokenise_query
+from search.understanding.corrections import corrections
+from search.understanding.lexicon import Lexicon
+from search.understanding.variants import Alternatives, synonym_variants
 from search.weights import Weights
 
 LIST_END = 1_000
@@ -36,6 +39,8 @@ LIST_END = 1_000
 _SPELLING_LENGTH = 4
 _RARE_SHARE = 0.0005
 _RARE_COUNT = 3
+# Of more, some are right whatever is wrong with one, and half of them find what is meant.
+_CORRECTED_UNITS = 8
 
 
 class MatchKind(StrEnum):
@@ -50,11 +55,19 @@ class MatchKind(StrEnum):
 class TextPlan:
     """What a query was taken to mean; kept in the cursor, so that pages agree.
 
-    ``spelt`` are the Latin runs that may also be pinyin or initials.
+    ``spelt`` are the Latin runs that may also be pinyin or initials; ``corrected`` is the query
+    that was taken for what was typed, empty where it was taken as it stood; ``variants`` say the
+    same in other words, and what matches any of them belongs to the answer.
     """
 
     kind: MatchKind
     spelt: tuple[str, ...] = ()
+    corrected: str = ""
+    variants: tuple[str, ...] = ()
+
+    def tokens(self, typed: QueryTokens) -> QueryTokens:
+        """The tokens that are searched for."""
+        return tokenise_query(self.corrected) if self.corrected else typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +83,14 @@ class RankedList:
 class Matches:
     """What a query was taken to mean, what that found, and how rare its tokens are."""
 
+    query: QueryTokens
     plan: TextPlan
     found: EngineResult
     statistics: TermStatistics
+
+
+def _no_alternatives(_word: str) -> tuple[str, ...]:
+    return ()
 
 
 def find_matches(
@@ -82,34 +100,70 @@ def find_matches(
     *,
     visible: Clause,
     weights: Weights,
+    lexicon: Lexicon | None = None,
+    alternatives: Alternatives = _no_alternatives,
+    corrected: str = "",
 ) -> Matches:
     """Search by the strictest match set that is enough, and say which that was.
 
-    All words, where that finds enough among what the person may see; else half of the
-    characters; else some, where half of them find nothing that the person may see: a facet
-    that leaves nothing over is the person's own choice. ``ask`` makes the query of a plan.
+    All words, where that finds enough among what the person may see; else half of the characters;
+    else some, where half of them find nothing that the person may see: a facet that leaves nothing
+    over is the person's own choice. ``ask`` makes the query of a plan. With a ``lexicon``, what
+    may have been meant is searched for instead where nothing has all words as typed; then
+    ``corrected`` is its text, and ``query`` its tokens. ``alternatives`` are a word's synonyms.
     """
 
-    def seen(plan: TextPlan) -> Clause:
-        return AllOf((visible, match_clause(query, plan)))
+    def seen(tokens: QueryTokens, plan: TextPlan) -> Clause:
+        return AllOf((visible, match_clause(tokens, plan)))
 
     statistics = view.statistics(_tokens(query))
-    plan = TextPlan(MatchKind.ALL_WORDS, _spelt_runs(statistics, query.latin))
+    plan = TextPlan(
+        MatchKind.ALL_WORDS,
+        _spelt_runs(statistics, query.latin),
+        corrected,
+        synonym_variants(query, alternatives),
+    )
     if (
-        _most_matches(statistics, query, plan) < weights.strict_enough
-        or not view.any_match([seen(plan)], at_least=weights.strict_enough)[0]
-    ):
-        plan = replace(plan, kind=MatchKind.HALF_OF_CHARACTERS)
+        plan.variants or _most_matches(statistics, query, plan) >= weights.strict_enough
+    ) and view.any_match([seen(query, plan)], at_least=weights.strict_enough)[0]:
+        return Matches(query, plan, view.search(ask(plan)), statistics)
+    if lexicon is not None and len(query.units) <= _CORRECTED_UNITS:
+        meant = _correct(view, query, plan, visible, lexicon)
+        if meant:
+            return find_matches(
+                view,
+                tokenise_query(meant),
+                ask,
+                visible=visible,
+                weights=weights,
+                alternatives=alternatives,
+                corrected=meant,
+            )
+    plan = replace(plan, kind=MatchKind.HALF_OF_CHARACTERS)
     found = view.search(ask(plan))
-    if (
-        plan.kind is MatchKind.HALF_OF_CHARACTERS
-        and not found.total
-        and query.units
-        and not view.any_match([seen(plan)])[0]
-    ):
+    if not found.total and query.units and not view.any_match([seen(query, plan)])[0]:
         plan = replace(plan, kind=MatchKind.SOME_CHARACTERS)
         found = view.search(ask(plan))
-    return Matches(plan, found, statistics)
+    return Matches(query, plan, found, statistics)
+
+
+def _correct(
+    view: EngineView, query: QueryTokens, typed: TextPlan, visible: Clause, lexicon: Lexicon
+) -> str:
+    """The likeliest correction that finds all its words, where what was typed finds nothing."""
+    plans = [
+        TextPlan(MatchKind.ALL_WORDS, typed.spelt, corrected=each.text)
+        for each in corrections(query.text, lexicon)
+    ]
+    if not plans:
+        return ""
+    as_typed, *found = view.any_match(
+        [AllOf((visible, match_clause(plan.tokens(query), plan))) for plan in (typed, *plans)]
+    )
+    if as_typed:
+        return ""
+    meant = (plan.corrected for plan, leads in zip(plans, found, strict=True) if leads)
+    return next(meant, "")
 
 
 def _tokens(query: QueryTokens) -> dict[TokenField, Sequence[str]]:
@@ -152,6 +206,14 @@ def _spelt_runs(found: TermStatistics, runs: Iterable[LatinRun]) -> tuple[str, .
 
 def match_clause(query: QueryTokens, plan: TextPlan) -> Clause:
     """The match set as a filter. A query without any letter or digit matches nothing."""
+    clause = _match_clause(query, plan)
+    if not plan.variants:
+        return clause
+    variants = map(tokenise_query, plan.variants)
+    return AnyOf((clause, *(_match_clause(variant, plan) for variant in variants)))
+
+
+def _match_clause(query: QueryTokens, plan: TextPlan) -> Clause:
     if not query.units:
         return Nothing()
     runs = {run.text: run for run in query.latin}
@@ -204,6 +266,13 @@ def _spellings(run: LatinRun, plan: TextPlan) -> tuple[str, ...]:
 
 def score_tokens(query: QueryTokens, plan: TextPlan, weights: Weights) -> tuple[ScoredToken, ...]:
     """What the engine's score is the sum of: characters, and less of pairs, words, pinyin."""
+    said = (query, *map(tokenise_query, plan.variants))
+    return tuple(
+        dict.fromkeys(token for each in said for token in _score_tokens(each, plan, weights))
+    )
+
+
+def _score_tokens(query: QueryTokens, plan: TextPlan, weights: Weights) -> list[ScoredToken]:
     boosts = weights.first_stage
     scored = [ScoredToken(TokenField.CHARS, unit, boosts[TokenField.CHARS]) for unit in query.units]
     scored += [
@@ -217,7 +286,7 @@ def score_tokens(query: QueryTokens, plan: TextPlan, weights: Weights) -> tuple[
         for run in query.latin
         for spelling in _spellings(run, plan)
     ]
-    return tuple(scored)
+    return scored
 
 
 def scored_query(
@@ -250,11 +319,21 @@ def rest_query(
     )
 
 
-def rank(view: EngineView, query: QueryTokens, matches: Matches, *, weights: Weights) -> RankedList:
-    """The candidates in the order of the second stage."""
+def rank(
+    view: EngineView,
+    matches: Matches,
+    *,
+    weights: Weights,
+    intent: frozenset[int] = frozenset(),
+) -> RankedList:
+    """The candidates in the order of the second stage; ``intent`` are categories named."""
     found = matches.found
+    weighed = [ranking.weigh_query(matches.query, matches.statistics, intent)]
+    for variant in map(tokenise_query, matches.plan.variants):
+        statistics = view.statistics(_tokens(variant))
+        weighed.append(ranking.weigh_query(variant, statistics, intent))
     order = ranking.order(
-        ranking.weigh_query(query, matches.statistics),
+        weighed,
         view.candidates(found.hits),
         [hit.score for hit in found.hits],
         weights.second_stage,
@@ -267,12 +346,17 @@ def rank(view: EngineView, query: QueryTokens, matches: Matches, *, weights: Wei
 
 
 def search_text(
-    view: EngineView, query: QueryTokens, *, visible: Clause, weights: Weights
+    view: EngineView,
+    query: QueryTokens,
+    *,
+    visible: Clause,
+    weights: Weights,
+    lexicon: Lexicon | None = None,
 ) -> RankedList:
     """Plan and rank in one go, without filters or facets."""
 
     def ask(plan: TextPlan) -> EngineQuery:
-        return scored_query(query, plan, where=visible, weights=weights)
+        return scored_query(plan.tokens(query), plan, where=visible, weights=weights)
 
-    matches = find_matches(view, query, ask, visible=visible, weights=weights)
-    return rank(view, query, matches, weights=weights)
+    matches = find_matches(view, query, ask, visible=visible, weights=weights, lexicon=lexicon)
+    return rank(view, matches, weights=weights)

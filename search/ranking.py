@@ -27,12 +27,14 @@ FEATURES = (
     "extra",  # share of the units that only brand, category or keywords have
     "sales",  # with saturation, so that a best-seller cannot outshout the text
     "stock",  # can be bought now
+    "category",  # is of a category that the query names: a phone before a phone's case
 )
 
 # However rare a noun's ending is, it says little.
 _LIGHT = 0.2
 _RANK_DIGITS = 4
 _NO_UNITS: frozenset[str] = frozenset()
+_NOTHING: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class RankedQuery:
     latin: frozenset[str]
     head: str
     joined: str
+    intent: frozenset[int] = frozenset()
     all_units: float = field(init=False)
     all_grams: float = field(init=False)
     all_words: float = field(init=False)
@@ -54,8 +57,13 @@ class RankedQuery:
             object.__setattr__(self, f"all_{name}", sum(getattr(self, name).values()))
 
 
-def weigh_query(query: QueryTokens, found: TermStatistics) -> RankedQuery:
-    """How rare each token is in the index; rare tokens say more about what is meant."""
+def weigh_query(
+    query: QueryTokens, found: TermStatistics, intent: frozenset[int] = _NOTHING
+) -> RankedQuery:
+    """How rare each token is in the index; rare tokens say more about what is meant.
+
+    ``intent`` are the categories that the query names.
+    """
     last = query.segments[-1] if query.segments else ()
     return RankedQuery(
         units={
@@ -67,6 +75,7 @@ def weigh_query(query: QueryTokens, found: TermStatistics) -> RankedQuery:
         latin=frozenset(unit for unit in query.units if not is_han(unit)),
         head="".join(last),
         joined="".join(query.units),
+        intent=intent,
     )
 
 
@@ -99,6 +108,7 @@ def features(query: RankedQuery, candidate: Candidate, *, engine_share: float) -
         _share(units, query.all_units, in_extra) if in_extra else 0.0,
         candidate.sales / (candidate.sales + 200.0) if candidate.sales > 0 else 0.0,
         1.0 if candidate.in_stock else 0.0,
+        1.0 if candidate.category_id in query.intent else 0.0,
     )
 
 
@@ -126,19 +136,23 @@ def _closeness(title: Sequence[str], found: AbstractSet[str], wanted: int) -> fl
 
 
 def order(
-    query: RankedQuery,
+    queries: Sequence[RankedQuery],
     candidates: Sequence[Candidate],
     engine_scores: Sequence[float],
     weights: Sequence[float],
 ) -> list[int]:
     """Positions of the candidates, best first; equal ranks keep the engine's order.
 
+    Of several queries that say the same the one counts by which a candidate ranks highest.
     Ranks are compared as far as the scores of all engines agree.
     """
     best = max(engine_scores, default=0.0) or 1.0
     ranks = [
         round(
-            sum(map(mul, weights, features(query, candidate, engine_share=score / best))),
+            max(
+                sum(map(mul, weights, features(query, candidate, engine_share=score / best)))
+                for query in queries
+            ),
             _RANK_DIGITS,
         )
         for candidate, score in zip(candidates, engine_scores, strict=True)

@@ -1,6 +1,6 @@
 """What is asked of the search, and the same with everything resolved that its steps need."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from enterprises.services.eligibility import Viewer
@@ -19,12 +19,14 @@ from search.goods_filters import (
 )
 from search.kept_lists import KeptLists
 from search.queries import TextPlan
-from search.tokens import QueryTokens, tokenise_query
+from search.tokens import QueryTokens, normalise, tokenise_query
+from search.understanding.prices import price_words
 from shop.rules import GoodsRule
 from shop.services.categories import category_tree
 
 MAX_TEXT = 100
 MAX_LIMIT = 100
+_NO_PRICE = (None, None, None)
 
 
 class SortBy(StrEnum):
@@ -41,7 +43,8 @@ class SortBy(StrEnum):
 class SearchRequest:
     """What was asked for, in outside ids; prices in fen, ranges inclusive.
 
-    ``drafts``: as if the drafts of the rules for this list were in force; for operators.
+    ``verbatim``: take the text as it was typed. ``drafts``: as if the drafts of the rules for
+    this list were in force; for operators.
     """
 
     text: str = ""
@@ -53,6 +56,7 @@ class SearchRequest:
     price_max: int | None = None
     in_stock: bool = False
     pot: str = ""
+    verbatim: bool = False
     sort: SortBy | None = None
     limit: int = 20
     cursor: str = ""
@@ -60,12 +64,13 @@ class SearchRequest:
 
     @property
     def is_narrowed(self) -> bool:
-        """Whether more was chosen than words and the order of relevance."""
+        """Whether a person goes on with a search: more was chosen than words."""
         chosen = (self.categories, self.brands, self.merchants, self.prices, self.pot)
         bounds = (self.price_min, self.price_max)
         return (
             any(chosen)
             or self.in_stock
+            or self.verbatim
             or any(bound is not None for bound in bounds)
             or self.sort not in {None, SortBy.RELEVANCE}
         )
@@ -73,7 +78,10 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedSearch:
-    """A request with everything resolved that its steps need."""
+    """A request with everything resolved that its steps need.
+
+    ``price_words`` are those of the text that were taken for a chosen price.
+    """
 
     view: EngineView
     viewer: Viewer
@@ -85,6 +93,7 @@ class ResolvedSearch:
     name: str
     epoch: int
     lists: KeptLists = field(repr=False)
+    price_words: str = ""
 
     @property
     def sort(self) -> SortBy:
@@ -93,7 +102,9 @@ class ResolvedSearch:
         return SortBy.SALES if wanted is SortBy.RELEVANCE and self.query is None else wanted
 
     def text_clause(self, plan: TextPlan) -> Clause:
-        return AllOf(()) if self.query is None else queries.match_clause(self.query, plan)
+        if self.query is None:
+            return AllOf(())
+        return queries.match_clause(plan.tokens(self.query), plan)
 
     def where(self) -> Clause:
         """The goods asked for, apart from the text; one listing of each."""
@@ -119,6 +130,13 @@ def resolve(viewer: Viewer, request: SearchRequest, lists: KeptLists) -> Resolve
         if pot is None:
             raise NotFound("没有这个福利账户")
         rules = (viewer.programme, pot.rule)
+    priced = None if request.verbatim else price_words(normalise(text))
+    choice = _choose(request)
+    if priced is not None and (choice.prices, choice.price_min, choice.price_max) == _NO_PRICE:
+        choice = replace(choice, price_min=priced.low, price_max=priced.high)
+        searched = priced.rest
+    else:
+        priced, searched = None, text
     sellers: frozenset[int] = frozenset()
     if any(rule.exclude.get("merchants") for rule in rules):
         sellers = documents.all_seller_ids()
@@ -126,18 +144,20 @@ def resolve(viewer: Viewer, request: SearchRequest, lists: KeptLists) -> Resolve
         view=get_engine().view(),
         viewer=viewer,
         request=request,
-        query=tokenise_query(text) if text else None,
+        query=tokenise_query(searched) if searched else None,
         scope=Scope(rules, sellers),
         seen=Scope((viewer.programme,), sellers),
-        choice=_choose(request),
+        choice=choice,
         name=fingerprint(
             viewer.membership_id,
             text,
             [request.categories, request.brands, request.merchants, request.prices],
             [request.price_min, request.price_max, request.in_stock, request.pot, request.sort],
+            request.verbatim,
         ),
         epoch=viewer.programme_version,
         lists=lists,
+        price_words=priced.words if priced is not None else "",
     )
 
 

@@ -51,6 +51,7 @@ class SearchIn(Schema):
     price_max = _price_bound()
     in_stock = fields.Boolean(load_default=False)
     pot = fields.String(load_default="", validate=validate.Length(max=40))
+    verbatim = fields.Boolean(load_default=False)
     sort = fields.Enum(SortBy, by_value=True, load_default=None)
     limit = fields.Integer(load_default=20, validate=validate.Range(1, MAX_LIMIT))
     cursor = fields.String(load_default="", validate=validate.Length(max=2_000))
@@ -132,7 +133,9 @@ class FacetsOut(Schema):
 class SearchOut(Schema):
     """Answer of ``GET /search``. ``matched_by``: all words, half, some, or browse.
 
-    ``degraded``: the index is away, and this is a bounded list from the database.
+    ``corrected_query`` was searched for instead of what was typed; ``price_words`` of it were
+    taken for a price (``verbatim`` asks for neither). ``degraded``: the index is away, and this
+    is a bounded list from the database.
     """
 
     total = fields.Integer()
@@ -140,6 +143,7 @@ class SearchOut(Schema):
     facets = fields.Nested(FacetsOut)
     next_cursor = fields.String(allow_none=True)
     corrected_query = fields.String(allow_none=True)
+    price_words = fields.String()
     matched_by = fields.String()
     took_ms = fields.Float()
     degraded = fields.Boolean()

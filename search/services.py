@@ -19,14 +19,18 @@ from search.engines import base
 from search.engines.base import AllOf, EngineQuery, EngineUnavailable, SortField
 from search.facets import FacetValue
 from search.goods_filters import visible_clause
+from search.indexing import suggestion_file
 from search.kept_lists import Counts, KeptList, KeptLists, kept_lists
 from search.merchandising import Arrangement
 from search.queries import TextPlan
 from search.requests import ResolvedSearch, SearchRequest, SortBy, resolve
 from search.rules import arrangement_of
 from search.showing import Item, show
+from search.synonyms import current_synonyms
 from search.tokens import QueryTokens
+from search.understanding.intents import category_intent
 from search.weights import get_weights
+from shop.services.categories import category_tree
 
 _BROWSE = TextPlan(queries.MatchKind.ALL_WORDS)
 _SORTS = {
@@ -49,7 +53,9 @@ class SearchUnavailable(Problem):
 class SearchResult:
     """A page, the exact total, the facets, and the cursor of the next page if there is one.
 
-    ``degraded``: the index is away, and this is a bounded list from the database.
+    ``corrected_query`` was searched for instead of what was typed; ``price_words`` of it were
+    taken for a price. ``degraded``: the index is away, and this is a bounded list from the
+    database.
     """
 
     total: int
@@ -59,6 +65,7 @@ class SearchResult:
     matched_by: str
     took_ms: float
     corrected_query: str | None = None
+    price_words: str = ""
     degraded: bool = False
 
 
@@ -97,11 +104,13 @@ def search(
         page = _page_without_index(found)
     return SearchResult(
         total=page.total,
-        items=show(found, page.product_ids),
+        items=show(found, page.product_ids, page.plan),
         facets=facets.label(page.counts, found.choice),
         next_cursor=None if page.next_cursor is None else encode_cursor(page.next_cursor),
         matched_by=page.plan.kind.value if found.query is not None else "browse",
         took_ms=(time.perf_counter() - started) * 1_000,
+        corrected_query=page.plan.corrected or None,
+        price_words=found.price_words,
         degraded=page.degraded,
     )
 
@@ -139,8 +148,15 @@ def _find(
     found: ResolvedSearch, query: QueryTokens, ask: Callable[[TextPlan], EngineQuery]
 ) -> queries.Matches:
     """The match set, chosen from text and programme alone, and what was asked of it."""
-    visible = visible_clause(found.seen)
-    return queries.find_matches(found.view, query, ask, visible=visible, weights=get_weights())
+    return queries.find_matches(
+        found.view,
+        query,
+        ask,
+        visible=visible_clause(found.seen),
+        weights=get_weights(),
+        lexicon=None if found.request.verbatim else suggestion_file().lexicon(),
+        alternatives=current_synonyms().alternatives,
+    )
 
 
 def _relevance_page(found: ResolvedSearch, arrangement: Arrangement) -> _Page:
@@ -149,7 +165,7 @@ def _relevance_page(found: ResolvedSearch, arrangement: Arrangement) -> _Page:
 
     def ask(plan: TextPlan) -> EngineQuery:
         return queries.scored_query(
-            query,
+            plan.tokens(query),
             plan,
             where=found.where(),
             # With pins the facets are asked for together with these.
@@ -158,7 +174,8 @@ def _relevance_page(found: ResolvedSearch, arrangement: Arrangement) -> _Page:
         )
 
     matches = _find(found, query, ask)
-    ranked = queries.rank(found.view, query, matches, weights=get_weights())
+    intent = category_intent(matches.query, category_tree())
+    ranked = queries.rank(found.view, matches, weights=get_weights(), intent=intent)
     kept = KeptList([hit.product_id for hit in ranked.hits], ranked.total, ranked.facets)
     if arrangement:
         kept = merchandising.arrange_found(found, matches.plan, kept, arrangement)
@@ -202,7 +219,12 @@ def _kept_page(found: ResolvedSearch, cursor: Cursor) -> _Page:
     beyond = cursor.offset + found.request.limit > len(kept.product_ids)
     if beyond and _is_head(kept) and found.query is not None:
         rest = found.view.search(
-            queries.rest_query(found.query, cursor.plan, where=found.where(), weights=get_weights())
+            queries.rest_query(
+                cursor.plan.tokens(found.query),
+                cursor.plan,
+                where=found.where(),
+                weights=get_weights(),
+            )
         )
         ids = dict.fromkeys([*kept.product_ids, *(hit.product_id for hit in rest.hits)])
         kept = KeptList(list(ids)[: queries.LIST_END], kept.total, kept.facets)

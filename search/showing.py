@@ -8,6 +8,7 @@ from search import documents
 from search.documents import Goods, ListedOffer, Named
 from search.goods_filters import Choice, narrowed_merchants, price_fits
 from search.highlighting import highlight
+from search.queries import TextPlan
 from search.requests import ResolvedSearch
 from search.tokens import QueryTokens
 from shop.services.categories import category_tree
@@ -40,18 +41,19 @@ class Item:
     pots: tuple[PotMark, ...]
 
 
-def show(found: ResolvedSearch, product_ids: Sequence[int]) -> tuple[Item, ...]:
+def show(found: ResolvedSearch, product_ids: Sequence[int], plan: TextPlan) -> tuple[Item, ...]:
     """The page's products as the database has them now, without what no longer belongs."""
     shown = fitting(found, product_ids)
     merchants = documents.read_merchants(
         listing.merchant_id for _, listings in shown for listing in listings
     )
     tree = category_tree()
+    query = None if found.query is None else plan.tokens(found.query)
     return tuple(
         Item(
             product_id=product.public_id,
             title=product.title,
-            highlight=_marked(product.title, found.query),
+            highlight=_marked(product.title, query),
             image=product.image,
             price_minor=listings[0].price_minor,
             list_price_minor=listings[0].list_price_minor,

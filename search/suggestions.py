@@ -6,6 +6,7 @@ index first, so that nothing is offered that would lead to results the person ma
 """
 
 import threading
+import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ from search.engines.files import replace_file, stamp
 from search.goods_filters import Scope, visible_clause
 from search.queries import MatchKind, TextPlan, match_clause
 from search.tokens import is_han, normalise, spellings, syllables, tokenise_query
+from search.understanding.lexicon import Lexicon, Word
 from shop.rules import GoodsRule
 from shop.services.categories import category_tree
 
@@ -37,6 +39,7 @@ _ASKED_AT_ONCE = 12
 _MAX_WORDS = 8_000
 _MIN_WORD_COUNT = 2
 _FILE = "suggestions.json"
+_LEXICON_SECONDS = 600.0
 
 
 class Kind(StrEnum):
@@ -122,6 +125,19 @@ class SuggestionList:
             if "".join(parts).startswith(tail) or "".join(p[0] for p in parts).startswith(tail):
                 yield self._refs[place]
 
+    def lexicon(self) -> Lexicon:
+        """The words of titles, the names of brands and categories, and the letters of titles."""
+        letters: Counter[str] = Counter()
+        words: dict[str, int] = {}
+        most = max((entry.weight for entry in self._entries if entry.kind is Kind.QUERY), default=1)
+        for entry in self._entries:
+            if entry.kind is Kind.PRODUCT:
+                letters.update(filter(is_han, normalise(entry.text)))
+            else:
+                named = most if entry.kind in {Kind.BRAND, Kind.CATEGORY} else 0
+                words[entry.text] = max(words.get(entry.text, 0), named + entry.weight)
+        return Lexicon(Word(text, weight) for text, weight in (*letters.items(), *words.items()))
+
     def to_json(self) -> bytes:
         """The file's content."""
         return orjson.dumps(
@@ -188,6 +204,9 @@ class SuggestionFile:
         self._lock = threading.Lock()
         self._stamp: tuple[int, int] | None = None
         self._list = SuggestionList((), ())
+        self._lexicon = Lexicon(())
+        self._made_of = self._list
+        self._made_at = 0.0
 
     def current(self) -> SuggestionList:
         """The newest list; an empty one before the first was written."""
@@ -197,6 +216,27 @@ class SuggestionFile:
                 self._list = SuggestionList.from_json(self._path.read_bytes())
                 self._stamp = found
         return self._list
+
+    def lexicon(self) -> Lexicon:
+        """The words of a list that was the newest some minutes ago at most.
+
+        Making one takes a good part of a second, so a newer one is made beside the searches.
+        """
+        current = self.current()
+        with self._lock:
+            if current is not self._made_of:
+                if not self._lexicon:
+                    self._lexicon = current.lexicon()
+                    self._made_of, self._made_at = current, time.monotonic()
+                elif time.monotonic() > self._made_at + _LEXICON_SECONDS:
+                    self._made_of, self._made_at = current, time.monotonic()
+                    threading.Thread(target=self._renew, args=(current,), daemon=True).start()
+            return self._lexicon
+
+    def _renew(self, current: SuggestionList) -> None:
+        lexicon = current.lexicon()
+        with self._lock:
+            self._lexicon = lexicon
 
     def write(self, suggestions: SuggestionList) -> None:
         """Replace the list for all processes."""

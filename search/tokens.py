@@ -18,6 +18,9 @@ from itertools import pairwise
 import rjieba
 from pypinyin import Style, lazy_pinyin
 
+from search.understanding.measures import write_measures
+from search.understanding.script import simplify
+
 HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f"
 # A decimal number stays in one piece with its unit ("4.99kg"); any other run of letters and
 # digits is whole; a Han character stands alone. Everything else separates.
@@ -80,8 +83,9 @@ class QueryTokens:
 
 
 def normalise(text: str) -> str:
-    """NFKC (full width to half), lower case, control and format characters to spaces."""
-    folded = unicodedata.normalize("NFKC", text).lower()
+    """Half width (NFKC), lower case, simplified characters, sizes written alike; control and
+    format characters become spaces."""
+    folded = write_measures(simplify(unicodedata.normalize("NFKC", text).lower()))
     if folded.isprintable():
         return folded
     return "".join(char if char.isprintable() else " " for char in folded)
@@ -201,6 +205,7 @@ def tokenise(title: str, extra: str = "", *, names: Iterable[str] = ()) -> Token
     )
 
 
+@lru_cache(maxsize=4_096)
 def tokenise_query(text: str) -> QueryTokens:
     """A query cut the way documents are; its length is bounded here, whatever came in."""
     normalised = " ".join(normalise(text).split())

@@ -1,6 +1,6 @@
 """The weights of both ranking stages, read from ``weights.json`` and checked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -52,3 +52,12 @@ class Weights:
 def get_weights() -> Weights:
     """The weights in use."""
     return Weights.from_json(orjson.loads(_FILE.read_bytes()))
+
+
+def write_second_stage(weights: Sequence[float]) -> None:
+    """Put other weights of the second stage into the file, in the order of ``FEATURES``."""
+    value = orjson.loads(_FILE.read_bytes())
+    found = dict(zip(FEATURES, weights, strict=True))
+    value["second_stage"] = {name: round(weight, 3) for name, weight in found.items()}
+    _FILE.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    get_weights.cache_clear()

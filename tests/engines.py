@@ -6,7 +6,7 @@ import requests
 
 from kernel.settings import get_settings
 from search.engines import choice
-from search.engines.base import SearchEngine
+from search.engines.base import FORMAT, SearchEngine
 from search.engines.elasticsearch import ElasticsearchEngine
 from search.engines.embedded import EmbeddedEngine
 
@@ -48,7 +48,7 @@ def generations() -> list[str]:
     settings = get_settings()
     if is_embedded():
         return [folder.name for folder in settings.index_dir.glob("g-*")]
-    return _names(settings.search_url, f"{settings.namespace}-listings-g")
+    return _names(settings.search_url, f"{settings.namespace}-listings-{FORMAT}-g")
 
 
 def _names(url: str, prefix: str) -> list[str]:

@@ -13,6 +13,9 @@ from typing import NamedTuple, Protocol
 from kernel.tasks import PartUnavailable
 from search.tokens import TokenFields
 
+# The form of documents and tokens: raise it with any change, and the mall makes its index anew.
+FORMAT = 3
+
 
 class IndexBusy(RuntimeError):
     """Another process is the writer of this index, or is rebuilding it."""
@@ -94,7 +97,8 @@ class ListingDocument:
     """One product at one merchant (Domain rule 30a), as the index holds it.
 
     ``cheaper`` are the merchants of the same product ranked before this one; ``rank`` is
-    their number. The token strings are those of ``search.tokens.TokenFields``.
+    their number. ``categories`` are the product's own, ``category_id``, and all above it. The
+    token strings are those of ``search.tokens.TokenFields``.
     """
 
     product_id: int
@@ -105,6 +109,7 @@ class ListingDocument:
     in_stock: bool
     cheaper: tuple[int, ...]
     categories: tuple[int, ...]
+    category_id: int
     brand_id: int
     assortments: tuple[int, ...]
     sales: int
@@ -288,6 +293,7 @@ class Candidate(NamedTuple):
     extra: str
     sales: int
     in_stock: bool
+    category_id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -331,7 +331,8 @@ class ElasticsearchEngine:
         self._remove_all_but(indexes, indexes.live)
 
     def _remove_all_but(self, indexes: Indexes, *kept: str) -> None:
-        self._generations.remove(*(name for name in indexes.names if name not in kept))
+        found = (*indexes.names, *indexes.older)
+        self._generations.remove(*(name for name in found if name not in kept))
 
     def close(self) -> None:
         """Let go of the connections."""

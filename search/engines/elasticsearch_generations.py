@@ -1,7 +1,8 @@
 """The indexes of an Elasticsearch engine: generations, two aliases, and how far a rebuild came.
 
-``{namespace}-listings-g000007`` is a generation. The alias ``{namespace}-listings`` stands for
-the live one and ``{namespace}-building`` for one that is being built; both move in one step.
+``{namespace}-listings-3-g000007`` is a generation of form 3. The alias ``{namespace}-live-3``
+stands for the live one and ``{namespace}-building-3`` for one that is being built; both move in
+one step.
 Everything is written and read by alias, so that no process keeps the name of an index. A template
 forbids that an index is made of what is written to an alias that was just moved away: asking for an
 alias does not hold for deletions. How far
@@ -12,14 +13,15 @@ state: of two processes that rebuild at once, one is turned away.
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from elasticsearch import BadRequestError, ConflictError, NotFoundError
+from elasticsearch import BadRequestError, ConflictError, Elasticsearch, NotFoundError
 
-from search.engines.base import IndexBusy, RebuildState
+from search.engines.base import FORMAT, IndexBusy, RebuildState
 from search.engines.elasticsearch_mapping import build_mapping, build_settings
 from search.engines.elasticsearch_server import ElasticsearchServer, error_kind
 
 _TEMPLATE_PRIORITY = 500
 _STATE_ID = "state"
+_FORGET_SECONDS = 30
 _STATE_MAPPING = {"dynamic": False}
 # Every write asks for a refresh itself; this is for what a killed writer left.
 _LIVE_SETTINGS = {
@@ -32,11 +34,13 @@ _BUILDING_SETTINGS = {"refresh_interval": "-1", "translog.durability": "async"}
 
 @dataclass(frozen=True, slots=True)
 class Indexes:
-    """The generations that exist, and what the aliases stand for (empty: nothing)."""
+    """The generations that exist, what the aliases stand for (empty: nothing), and indexes of an
+    older form."""
 
     live: str
     building: str
     names: tuple[str, ...]
+    older: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +58,23 @@ class ElasticsearchGenerations:
     def __init__(self, server: ElasticsearchServer, namespace: str) -> None:
         self._server = server
         self._namespace = namespace
-        self._prefix = f"{namespace}-listings-g"
+        self._listings = f"{namespace}-listings-"
+        self._prefix = f"{self._listings}{FORMAT}-g"
         self._state_index = f"{namespace}-rebuild"
-        self.live_alias = f"{namespace}-listings"
-        self.building_alias = f"{namespace}-building"
+        self.live_alias = f"{namespace}-live-{FORMAT}"
+        self.building_alias = f"{namespace}-building-{FORMAT}"
 
     def find(self) -> Indexes:
         """What there is now."""
         found = self._server.call(
-            lambda: self._server.writing.indices.get_alias(index=f"{self._prefix}*")
+            lambda: self._server.writing.indices.get_alias(index=f"{self._listings}*")
         )
         by_alias = {alias: name for name, entry in found.items() for alias in entry["aliases"]}
         return Indexes(
             live=by_alias.get(self.live_alias, ""),
             building=by_alias.get(self.building_alias, ""),
-            names=tuple(sorted(found)),
+            names=tuple(sorted(name for name in found if name.startswith(self._prefix))),
+            older=tuple(sorted(name for name in found if not name.startswith(self._prefix))),
         )
 
     def found(self) -> None:
@@ -230,6 +236,17 @@ class ElasticsearchGenerations:
             f"{name}:{copies[0]['seq_no']['max_seq_no']}"
             for name, entry in stats["indices"].items()
             for copies in entry["shards"].values()
+        )
+
+
+def forget_indexes(url: str, namespace: str) -> None:
+    """Delete all that a namespace has on a search server."""
+    with Elasticsearch(url, request_timeout=_FORGET_SECONDS) as client:
+        # By name, one by one: a server may refuse to delete by a pattern.
+        for name in client.indices.get(index=f"{namespace}-*", expand_wildcards="all"):
+            client.indices.delete(index=name)
+        client.options(ignore_status=404).indices.delete_index_template(
+            name=template_name(namespace)
         )
 
 

@@ -93,7 +93,13 @@ def listing_source(listing: ListingDocument) -> dict[str, Any]:
         "by_created": pack_sort_key(listing.created_at, product_id),
         SHOWN: b64encode(
             _SEPARATOR.join(
-                (tokens.title, tokens.extra, str(listing.sales), str(int(listing.in_stock)))
+                (
+                    tokens.title,
+                    tokens.extra,
+                    str(listing.sales),
+                    str(int(listing.in_stock)),
+                    str(listing.category_id),
+                )
             ).encode()
         ).decode("ascii"),
     }
@@ -115,5 +121,5 @@ def group_actions(change: ProductChange) -> Iterator[Action]:
 
 def read_shown(shown: str) -> Candidate:
     """What ``listing_source`` kept for the second stage."""
-    title, extra, sales, in_stock = b64decode(shown).decode().split(_SEPARATOR)
-    return Candidate(title, extra, int(sales), in_stock == "1")
+    title, extra, sales, in_stock, category_id = b64decode(shown).decode().split(_SEPARATOR)
+    return Candidate(title, extra, int(sales), in_stock == "1", int(category_id))

@@ -137,8 +137,8 @@ class EmbeddedView:
         stocks = self._searcher.fast_field_values(NumberField.IN_STOCK.value, addresses)
         found = []
         for address, sold, stock in zip(addresses, sales, stocks, strict=True):
-            title, extra = split_source(self._searcher.doc(address).get_first(SOURCE))
-            found.append(Candidate(title, extra, sold, stock == 1))
+            title, extra, category_id = split_source(self._searcher.doc(address).get_first(SOURCE))
+            found.append(Candidate(title, extra, sold, stock == 1, category_id))
         return found
 
     def versions(self, product_ids: Sequence[int]) -> dict[int, int]:

@@ -12,10 +12,8 @@ from typing import IO
 
 import orjson
 
-from search.engines.base import IndexBusy, RebuildState
+from search.engines.base import FORMAT, IndexBusy, RebuildState
 from search.engines.files import replace_file, stamp
-
-FORMAT = 2
 
 
 class GenerationStore:

@@ -48,7 +48,7 @@ _UNSIGNED = tantivy.FieldType.Unsigned
 
 
 def build_schema() -> tantivy.Schema:
-    """The schema; a change to it must raise ``generations.FORMAT``."""
+    """The schema; a change to it must raise ``base.FORMAT``."""
     builder = tantivy.SchemaBuilder()
     for token_field in TokenField:
         builder.add_text_field(token_field.value, tokenizer_name=_TOKENIZER, index_option="freq")
@@ -109,7 +109,9 @@ def listing_document(listing: ListingDocument) -> tantivy.Document:
     unsigned(SortField.BY_CREATED, pack_sort_key(listing.created_at, product_id))
     unsigned(VERSION, listing.version)
     unsigned(SALES, listing.sales)
-    document.add_bytes(SOURCE, f"{listing.tokens.title}{_SEPARATOR}{listing.tokens.extra}".encode())
+    tokens = listing.tokens
+    source = _SEPARATOR.join((tokens.title, tokens.extra, str(listing.category_id)))
+    document.add_bytes(SOURCE, source.encode())
     return document
 
 
@@ -122,10 +124,10 @@ def tombstone_document(change: ProductChange) -> tantivy.Document:
     return document
 
 
-def split_source(source: bytes) -> tuple[str, str]:
-    """The units of title and extra text, as ``listing_document`` stored them."""
-    title, _, extra = source.decode().partition(_SEPARATOR)
-    return title, extra
+def split_source(source: bytes) -> tuple[str, str, int]:
+    """The units of title and extra text and the category, as ``listing_document`` stored them."""
+    title, extra, category_id = source.decode().split(_SEPARATOR)
+    return title, extra, int(category_id)
 
 
 def compile_clause(clause: Clause) -> tantivy.Query:

@@ -16,6 +16,7 @@ def listing(
         "in_stock": True,
         "cheaper": (),
         "categories": (1, 10 + product_id % 3),
+        "category_id": 0,
         "brand_id": product_id % 5,
         "assortments": (),
         "sales": product_id % 7,

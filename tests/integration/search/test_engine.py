@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from elasticsearch import Elasticsearch
 from flask import Flask
 
 from kernel.settings import get_settings
 from search.engines import elasticsearch_bulk
 from search.engines.base import (
+    FORMAT,
     AllOf,
     AnyValue,
     Between,
@@ -369,15 +371,33 @@ def test_a_late_deletion_makes_no_index_of_an_alias(engine: SearchEngine) -> Non
     engine.write([group(7, version=1, merchants=(1, 2))])
     settings = get_settings()
     late = BulkWriter(ElasticsearchServer(settings.search_url))
+    building = f"{settings.namespace}-building-{FORMAT}"
     engine.begin_rebuild(fingerprint="a")
     engine.write_rebuild([group(7, version=1, merchants=(1, 2))], last_id=7)
     engine.swap()
 
     with pytest.raises(NoSuchAlias):
-        late.write(f"{settings.namespace}-building", [group(7, version=2, merchants=(1,))])
+        late.write(building, [group(7, version=2, merchants=(1,))])
     deletion = elasticsearch_bulk._deletion(7, 1, 2)
     with pytest.raises(NoSuchAlias):
-        late._send(f"{settings.namespace}-building", [deletion], elasticsearch_bulk._Outcome())
+        late._send(building, [deletion], elasticsearch_bulk._Outcome())
 
     assert engine.begin_rebuild(fingerprint="b").last_id == 0
     assert len(generations()) == 2
+
+
+@pytest.mark.server_engine_only("the engine in the process keeps the form in a folder's name")
+def test_an_index_of_an_older_form_is_not_read_and_goes_with_the_next_swap(
+    engine: SearchEngine,
+) -> None:
+    settings = get_settings()
+    older = f"{settings.namespace}-listings-{FORMAT - 1}-g000001"
+    with Elasticsearch(settings.search_url) as client:
+        client.indices.create(index=older, aliases={f"{settings.namespace}-live-{FORMAT - 1}": {}})
+        assert engine.view().generation == ""
+        engine.begin_rebuild(fingerprint="a")
+        engine.write_rebuild([group(7, version=1, merchants=(1, 2))], last_id=7)
+        engine.swap()
+
+        assert not client.indices.exists(index=older)
+    assert engine.view().count(Everything()) == 2

@@ -96,7 +96,7 @@ def ask(view: EngineView, text: str, choice: Choice) -> Answer:
         )
 
     matches = queries.find_matches(view, query, of, visible=visible, weights=weights)
-    ranked = queries.rank(view, query, matches, weights=weights)
+    ranked = queries.rank(view, matches, weights=weights)
     return Answer(
         matches.plan.kind,
         ranked.total,

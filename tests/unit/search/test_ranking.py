@@ -24,8 +24,10 @@ def query(text: str = "保温杯", **fields: Any) -> RankedQuery:
     return RankedQuery(**values)
 
 
-def candidate(title: str, *, extra: str = "", sales: int = 0, in_stock: bool = True) -> Candidate:
-    return Candidate(" ".join(title), " ".join(extra), sales, in_stock)
+def candidate(
+    title: str, *, extra: str = "", sales: int = 0, in_stock: bool = True, category_id: int = 0
+) -> Candidate:
+    return Candidate(" ".join(title), " ".join(extra), sales, in_stock, category_id)
 
 
 def named(title: str, **fields: Any) -> dict[str, float]:
@@ -76,14 +78,14 @@ def test_sales_saturate() -> None:
 def test_order_is_by_rank_and_keeps_the_engines_order_among_equals() -> None:
     weights = get_weights().second_stage
     found = order(
-        query(),
+        [query()],
         [candidate("茶碗"), candidate("保温杯"), candidate("茶碗"), candidate("杯子")],
         [1.0, 1.0, 1.0, 1.0],
         weights,
     )
 
     assert found == [1, 3, 0, 2]
-    assert order(query(), [], [], weights) == []
+    assert order([query()], [], [], weights) == []
 
 
 def test_weights_are_checked() -> None:
@@ -99,3 +101,16 @@ def test_weights_are_checked() -> None:
         Weights.from_json({**good, "second_stage": {**good["second_stage"], "colour": 1}})
     with pytest.raises(KeyError):
         Weights.from_json({**good, "second_stage": {}})
+
+
+def test_goods_of_the_category_that_is_named_come_before_its_accessories() -> None:
+    phone = query("手机", intent=frozenset({7}))
+    weights = get_weights().second_stage
+    found = order(
+        [phone],
+        [candidate("手机壳", category_id=8), candidate("智能手机", category_id=7)],
+        [1.0, 1.0],
+        weights,
+    )
+
+    assert found == [1, 0]

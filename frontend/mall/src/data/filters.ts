@@ -12,6 +12,8 @@ export interface Filters {
   /** "min-max" in fen, an open end is empty; "" is any price. */
   price: string
   inStock: boolean
+  /** The text as it was typed, nothing corrected or taken for a price. */
+  verbatim: boolean
 }
 
 type Value = LocationQuery[string] | undefined
@@ -39,6 +41,7 @@ export function filtersOf(query: LocationQuery): Filters {
     merchant: many(query.merchant),
     price: /^\d*-\d*$/.test(price) ? price : '',
     inStock: one(query.stock) === '1',
+    verbatim: one(query.verbatim) === '1',
   }
 }
 
@@ -52,6 +55,7 @@ export function queryOf(filters: Filters): LocationQueryRaw {
   if (filters.merchant.length) query.merchant = filters.merchant
   if (filters.price) query.price = filters.price
   if (filters.inStock) query.stock = '1'
+  if (filters.verbatim) query.verbatim = '1'
   return query
 }
 
@@ -72,6 +76,7 @@ export function searchOf(filters: Filters): SearchQuery {
     brand: filters.brand,
     merchant: filters.merchant,
     in_stock: filters.inStock,
+    verbatim: filters.verbatim,
     ...priceRange(filters.price),
   }
 }
