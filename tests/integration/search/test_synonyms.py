@@ -10,7 +10,10 @@ from kernel.auth.policy import Actor
 from kernel.db import db, write_transaction
 from kernel.errors import InvalidInput, NotFound
 from search import synonyms
+from search.engines.choice import get_engine
 from search.models import SearchSynonym
+from search.requests import SearchRequest
+from search.services import search
 from search.synonyms import (
     SynonymInput,
     SynonymKind,
@@ -23,6 +26,7 @@ from search.synonyms import (
     list_synonyms,
 )
 from tests.factories.people import build_operator
+from tests.integration.search.world import World, add_product, index, viewer
 
 
 @pytest.fixture
@@ -151,3 +155,23 @@ def test_what_is_not_there_is_not_found(operator: Actor) -> None:
         change_synonym(actor=operator, synonym_id="syn_none", data=group("a1", "b1"))
     with pytest.raises(NotFound), write_transaction():
         delete_synonym(actor=operator, synonym_id="syn_none")
+
+
+def test_searches_hear_of_a_synonym_without_a_rebuild(world: World, operator: Actor) -> None:
+    add_product(world, "普罗旺斯西红柿五斤装")
+    add_product(world, "桑蚕丝夏被")
+    index(world)
+    state = get_engine().state()
+
+    def found(text: str) -> list[str]:
+        result = search(viewer=viewer(), request=SearchRequest(text))
+        assert result.total == len(result.items)
+        return [item.title for item in result.items]
+
+    assert found("番茄") == []
+    added = add(operator, group("番茄", "西红柿"))
+    assert found("番茄") == ["普罗旺斯西红柿五斤装"]
+    assert get_engine().state() == state
+    with write_transaction():
+        delete_synonym(actor=operator, synonym_id=added.public_id)
+    assert found("番茄") == []
