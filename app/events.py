@@ -15,6 +15,7 @@ from kernel.db import write_transaction
 from kernel.outbox import listen
 from kernel.schedule import job
 from points.services.holds import expire_points
+from search.query_counts import purge_counts
 
 __all__ = ["count_sales", "search", "wire_events"]
 
@@ -33,7 +34,8 @@ job("points.expire_points", every=timedelta(minutes=5))(expire_points)
 
 @job("kernel.purge", every=timedelta(hours=1))
 def purge() -> int:
-    """Forget delivered news, old answers, finished sessions and unused quotes, in batches."""
+    """Forget delivered news, old answers, finished sessions, unused quotes and old counts of
+    queries, in batches."""
     with write_transaction():
         done = outbox.purge(older_than=timedelta(days=7))
     with write_transaction():
@@ -42,6 +44,8 @@ def purge() -> int:
         done += purge_sessions()
     with write_transaction():
         done += purge_quotes()
+    with write_transaction():
+        done += purge_counts()
     return done
 
 

@@ -8,7 +8,8 @@ from kernel.auth.policy import Actor
 from kernel.limits import count
 from kernel.settings import get_settings
 
-_READS = frozenset({"search.search_goods", "search.suggest_text"})
+# A click goes with its search and is no command of the person's.
+_SEARCHES = frozenset({"search.search_goods", "search.suggest_text", "search.count_result_click"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -21,7 +22,7 @@ def _count_request() -> None:
         count("sign-in", request.remote_addr or "", per_minute=settings.sign_ins_per_minute)
     elif actor is None:
         return
-    elif endpoint in _READS:
+    elif endpoint in _SEARCHES:
         count("search", actor.membership_public_id, per_minute=settings.searches_per_minute)
     elif request.method not in _SAFE:
         count("command", actor.membership_public_id, per_minute=settings.commands_per_minute)

@@ -6,6 +6,7 @@ from kernel.auth.policy import PUBLIC, SIGNED_IN, Access, Policy, Role
 
 EMPLOYEE = Access.of(Role.EMPLOYEE)
 ENTERPRISE = Access.of(Role.HR, Role.FINANCE)
+OPERATOR = Access.of(Role.OPERATOR)
 
 POLICY: Policy = {
     # Sign-in
@@ -25,6 +26,7 @@ POLICY: Policy = {
     # Finding and choosing
     "search.search_goods": SIGNED_IN,
     "search.suggest_text": SIGNED_IN,
+    "search.count_result_click": SIGNED_IN,
     "shopping.show_product": SIGNED_IN,
     "shopping.show_cart": EMPLOYEE,
     "shopping.put_item": EMPLOYEE,
@@ -45,6 +47,20 @@ POLICY: Policy = {
     "invoices.invoice_xml": SIGNED_IN,
     "invoices.enterprise_orders": ENTERPRISE,
     "enterprise_insights.enterprise_overview": ENTERPRISE,
+    # The operator's search desk
+    "search_operator.list_synonyms": OPERATOR,
+    "search_operator.add_synonym": OPERATOR,
+    "search_operator.change_synonym": OPERATOR,
+    "search_operator.delete_synonym": OPERATOR,
+    "search_operator.list_rules": OPERATOR,
+    "search_operator.add_rule": OPERATOR,
+    "search_operator.change_rule": OPERATOR,
+    "search_operator.delete_rule": OPERATOR,
+    "search_operator.withdraw_rule": OPERATOR,
+    "search_operator.publish_rules": OPERATOR,
+    "search_operator.preview_list": OPERATOR,
+    "search_operator.zero_results": OPERATOR,
+    "search_operator.low_clicks": OPERATOR,
     # Health, documents, pages
     "pages.healthz": PUBLIC,
     "pages.readyz": PUBLIC,

@@ -12,6 +12,7 @@ from enterprises.api import blueprint as wallet
 from insights.enterprise_api import blueprint as enterprise_insights
 from kernel.auth.api import blueprint as auth
 from search.api import blueprint as search
+from search.operator_api import blueprint as search_operator
 from shop.api import blueprint as shop
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -24,4 +25,5 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     invoices,
     webhooks,
     enterprise_insights,
+    search_operator,
 )

@@ -18,6 +18,7 @@ from app.factory import create_app
 from kernel.faults import FAULT_EXIT
 from kernel.processes import die_with_parent
 from kernel.settings import Settings
+from search.query_counts import start_writing
 
 _CONNECTIONS = 500
 _KEEP_ALIVE_SECONDS = 30
@@ -37,6 +38,7 @@ def serve(settings: Settings, *, port: int) -> None:
 
 def _serve_here(settings: Settings, port: int) -> None:
     app = create_app()
+    start_writing(app)
     # What is loaded now lives for ever: the collector need not walk it in the middle of a request.
     gc.collect()
     gc.freeze()
@@ -82,6 +84,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
 
     def load(self) -> Flask:
         app = create_app()
+        start_writing(app)
         gc.collect()
         gc.freeze()
         return app

@@ -13,6 +13,7 @@ import kernel.schedule
 import merchants.feeds.models
 import merchants.models
 import points.models
+import search.models
 import shop.models
 
-__all__ = ["billing", "checkout", "enterprises", "kernel", "merchants", "points", "shop"]
+__all__ = ["billing", "checkout", "enterprises", "kernel", "merchants", "points", "search", "shop"]

@@ -161,9 +161,7 @@ def _flatten(messages: Any, path: str = "") -> list[dict[str, str]]:
         return [
             entry
             for key, value in messages.items()
-            for entry in _flatten(
-                value, path if key in {"json", "query", "_schema"} else f"{path}.{key}".strip(".")
-            )
+            for entry in _flatten(value, path if key == "_schema" else f"{path}.{key}".strip("."))
         ]
     if isinstance(messages, list):
         return [entry for value in messages for entry in _flatten(value, path)]
@@ -177,7 +175,9 @@ def _http_problem(error: HTTPException) -> Response:
     kind = _BY_STATUS.get(status)
     if kind is None:
         return _plain_problem(status, error.description or error.name)
-    problem = kind(errors=_flatten(messages) if messages else ())
+    # By where they were: the body or the query. A field may have such a name, too.
+    by_place = messages.values() if isinstance(messages, dict) else ()
+    problem = kind(errors=[entry for found in by_place for entry in _flatten(found)])
     response = problem_response(problem)
     valid = getattr(error, "valid_methods", None)
     if status == 405 and valid:

@@ -3,12 +3,14 @@
 from typing import Any
 
 from enterprises.services.eligibility import viewer_of
+from kernel.auth.policy import Role
 from kernel.web import api_blueprint, current_actor
 from search import services
 from search.facets import parse_price
 from search.indexing import suggestion_file
+from search.query_counts import count_click, count_search
 from search.requests import SearchRequest
-from search.schemas import SearchIn, SearchOut, SuggestIn, SuggestOut
+from search.schemas import ClickIn, SearchIn, SearchOut, SuggestIn, SuggestOut
 from search.services import SearchResult
 from search.suggestions import suggest
 
@@ -35,7 +37,21 @@ def search_goods(query: dict[str, Any]) -> SearchResult:
         limit=query["limit"],
         cursor=query["cursor"],
     )
-    return services.search(viewer=viewer_of(current_actor(), with_lots=False), request=request)
+    actor = current_actor()
+    result = services.search(viewer=viewer_of(actor, with_lots=False), request=request)
+    # Who narrows, sorts or turns pages goes on with the same search; who works here does not shop.
+    if actor.has(Role.EMPLOYEE) and not request.cursor and not request.is_narrowed:
+        count_search(request.text, found_nothing=result.total == 0)
+    return result
+
+
+@blueprint.route("/search/clicks", methods=["POST"])
+@blueprint.arguments(ClickIn)
+@blueprint.response(204)
+def count_result_click(data: dict[str, Any]) -> None:
+    """Count that a result was opened: by day and query alone, so the product is not kept."""
+    if current_actor().has(Role.EMPLOYEE):
+        count_click(data["query"], place=data["position"])
 
 
 @blueprint.route("/suggest")

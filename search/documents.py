@@ -8,7 +8,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, Select, and_, bindparam, func, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    select,
+)
 
 from kernel.auth.models import Tenant
 from kernel.db import db
@@ -205,6 +214,43 @@ def find_brand_ids(public_ids: Iterable[str]) -> frozenset[int]:
     if not wanted:
         return frozenset()
     return frozenset(db.session.scalars(select(Brand.id).where(Brand.public_id.in_(wanted))))
+
+
+@dataclass(frozen=True, slots=True)
+class ProductName:
+    """A product by its ids and title; ``live``: for sale as far as the product itself goes."""
+
+    id: int
+    public_id: str
+    title: str
+    live: bool
+    category_id: int
+
+
+GONE = ProductName(0, "", "", False, 0)
+
+
+def find_products(public_ids: Sequence[str]) -> dict[str, ProductName]:
+    """Products by outside id, hidden ones too."""
+    found = _read_product_names(Product.public_id.in_(public_ids))
+    return {product.public_id: product for product in found}
+
+
+def read_product_names(product_ids: Sequence[int]) -> dict[int, ProductName]:
+    """Products by inside id, hidden ones too."""
+    return {product.id: product for product in _read_product_names(Product.id.in_(product_ids))}
+
+
+def _read_product_names(where: ColumnElement[bool]) -> list[ProductName]:
+    rows = db.session.execute(
+        select(
+            Product.id, Product.public_id, Product.title, Product.state, Product.category_id
+        ).where(where)
+    )
+    return [
+        ProductName(row.id, row.public_id, row.title, row.state == LIVE, row.category_id)
+        for row in rows
+    ]
 
 
 def find_merchant_ids(public_ids: Iterable[str]) -> frozenset[int]:

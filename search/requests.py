@@ -43,7 +43,8 @@ class SortBy(StrEnum):
 class SearchRequest:
     """What was asked for, in outside ids; prices in fen, ranges inclusive.
 
-    ``verbatim``: take the text as it was typed.
+    ``verbatim``: take the text as it was typed. ``drafts``: as if the drafts of the rules for
+    this list were in force; for operators.
     """
 
     text: str = ""
@@ -59,6 +60,20 @@ class SearchRequest:
     sort: SortBy | None = None
     limit: int = 20
     cursor: str = ""
+    drafts: bool = False
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether a person goes on with a search: more was chosen than words."""
+        chosen = (self.categories, self.brands, self.merchants, self.prices, self.pot)
+        bounds = (self.price_min, self.price_max)
+        return (
+            any(chosen)
+            or self.in_stock
+            or self.verbatim
+            or any(bound is not None for bound in bounds)
+            or self.sort not in {None, SortBy.RELEVANCE}
+        )
 
 
 @dataclass(frozen=True, slots=True)

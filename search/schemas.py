@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from search import query_counts
 from search.facets import parse_price
 from search.requests import MAX_LIMIT, SortBy
 
@@ -146,6 +147,16 @@ class SearchOut(Schema):
     matched_by = fields.String()
     took_ms = fields.Float()
     degraded = fields.Boolean()
+
+
+class ClickIn(Schema):
+    """A result that was opened: of which search, and its place in the list, from 1."""
+
+    query = fields.String(required=True, validate=validate.Length(1, _MAX_TEXT))
+    product_id = fields.String(required=True, validate=validate.Length(1, 40))
+    position = fields.Integer(
+        required=True, strict=True, validate=validate.Range(1, query_counts.MAX_PLACE)
+    )
 
 
 class SuggestIn(Schema):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from enterprises.services.eligibility import Viewer
 from kernel.errors import Problem
-from search import facets, queries
+from search import facets, merchandising, queries
 from search.browsing import browse_database, can_browse
 from search.cursors import Cursor, CursorExpired, decode_cursor, encode_cursor
 from search.engines import base
@@ -21,9 +21,12 @@ from search.facets import FacetValue
 from search.goods_filters import visible_clause
 from search.indexing import suggestion_file
 from search.kept_lists import Counts, KeptList, KeptLists, kept_lists
+from search.merchandising import Arrangement
 from search.queries import TextPlan
 from search.requests import ResolvedSearch, SearchRequest, SortBy, resolve
+from search.rules import arrangement_of
 from search.showing import Item, show
+from search.synonyms import current_synonyms
 from search.tokens import QueryTokens
 from search.understanding.intents import category_intent
 from search.weights import get_weights
@@ -118,8 +121,11 @@ def search(
 def _page(found: ResolvedSearch, cursor: Cursor | None) -> _Page:
     if cursor is not None and cursor.kept:
         return _kept_page(found, cursor)
+    arrangement = arrangement_of(found) if cursor is None else Arrangement()
     if cursor is None and found.sort is SortBy.RELEVANCE:
-        return _relevance_page(found)
+        return _relevance_page(found, arrangement)
+    if arrangement:
+        return _arranged_category_page(found, arrangement)
     return _sorted_page(found, cursor)
 
 
@@ -149,10 +155,11 @@ def _find(
         visible=visible_clause(found.seen),
         weights=get_weights(),
         lexicon=None if found.request.verbatim else suggestion_file().lexicon(),
+        alternatives=current_synonyms().alternatives,
     )
 
 
-def _relevance_page(found: ResolvedSearch) -> _Page:
+def _relevance_page(found: ResolvedSearch, arrangement: Arrangement) -> _Page:
     query = found.query
     assert query is not None
 
@@ -161,7 +168,8 @@ def _relevance_page(found: ResolvedSearch) -> _Page:
             plan.tokens(query),
             plan,
             where=found.where(),
-            facets=_facets(found, plan),
+            # With pins the facets are asked for together with these.
+            facets=() if arrangement.pins else _facets(found, plan),
             weights=get_weights(),
         )
 
@@ -169,9 +177,29 @@ def _relevance_page(found: ResolvedSearch) -> _Page:
     intent = category_intent(matches.query, category_tree())
     ranked = queries.rank(found.view, matches, weights=get_weights(), intent=intent)
     kept = KeptList([hit.product_id for hit in ranked.hits], ranked.total, ranked.facets)
+    if arrangement:
+        kept = merchandising.arrange_found(found, matches.plan, kept, arrangement)
     more = _has_more(kept, found.request.limit)
     name = found.lists.keep(kept) if more else ""
     return _page_of_kept(found, kept, matches.plan, name=name, offset=0)
+
+
+def _arranged_category_page(found: ResolvedSearch, arrangement: Arrangement) -> _Page:
+    """Goods of a category in the usual order, as its rules want it; kept like a relevance list."""
+    by_sales, descending = _SORTS[found.sort]
+    answer = found.view.search(
+        EngineQuery(
+            where=found.where(),
+            sort=base.Sort(by_sales, descending),
+            limit=queries.LIST_END,
+            facets=_facets(found, _BROWSE),
+        )
+    )
+    kept = merchandising.arrange_category(found, answer, arrangement)
+    more = _has_more(kept, found.request.limit)
+    return _page_of_kept(
+        found, kept, _BROWSE, name=found.lists.keep(kept) if more else "", offset=0
+    )
 
 
 def _has_more(kept: KeptList, end: int) -> bool:

@@ -8,6 +8,8 @@ export interface NavItem {
   to: string
   text: TextKey
   icon: IconName
+  /** The heading above this entry, where a group of entries begins. */
+  group?: TextKey
 }
 
 interface ConsoleFrame {
@@ -35,7 +37,12 @@ export const consoles: Record<ConsoleKey, ConsoleFrame> = {
   },
   operator: {
     roles: ['operator'],
-    nav: [{ to: '/operator', text: 'nav.landing', icon: 'home' }],
+    nav: [
+      { to: '/operator', text: 'nav.landing', icon: 'home' },
+      { to: '/operator/search/synonyms', text: 'nav.synonyms', icon: 'swap', group: 'nav.group.search' },
+      { to: '/operator/search/rules', text: 'nav.rules', icon: 'pin' },
+      { to: '/operator/search/reports', text: 'nav.reports', icon: 'chart' },
+    ],
   },
 }
 

@@ -30,6 +30,21 @@ const routes: RouteRecordRaw[] = [
   { path: '/bank', component: landing, meta: { title: 'nav.landing' } },
   { path: '/operator', component: landing, meta: { title: 'nav.landing' } },
   {
+    path: '/operator/search/synonyms',
+    component: () => import('./pages/SynonymsPage.vue'),
+    meta: { title: 'synonyms.title' },
+  },
+  {
+    path: '/operator/search/rules',
+    component: () => import('./pages/SearchRulesPage.vue'),
+    meta: { title: 'rules.title' },
+  },
+  {
+    path: '/operator/search/reports',
+    component: () => import('./pages/SearchReportsPage.vue'),
+    meta: { title: 'reports.title' },
+  },
+  {
     path: '/:path(.*)*',
     component: () => import('./pages/MissingPage.vue'),
     meta: { title: 'nav.missing' },

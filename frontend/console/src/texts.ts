@@ -1,8 +1,10 @@
 import { commonTexts } from '@shared/i18n/common'
 import { makeTranslate } from '@shared/i18n/translate'
+import { searchTexts } from './searchTexts'
 
 export const texts = {
   ...commonTexts,
+  ...searchTexts,
   'app.seller': ['商家', 'Merchant'],
   'app.enterprise': ['企业', 'Enterprise'],
   'app.bank': ['银行', 'Bank'],
@@ -106,6 +108,7 @@ export const texts = {
   'landing.empty': ['这里还没有可办的事', 'Nothing to do here yet'],
   'landing.seller': ['商品、订单和结算页面还没有开放。目前商品由平台按你提交的商品文件导入。', 'Pages for goods, orders and settlement are not open yet. For now the platform imports the feed you submit.'],
   'landing.bank': ['营销活动和积分账单页面还没有开放。', 'Pages for campaigns and points statements are not open yet.'],
+  'landing.open': ['可以做的事', 'What you can do here'],
   'landing.operator': ['商家审核、调账和任务页面还没有开放。目前用命令行工具 mall 处理。', 'Pages for reviews, adjustments and jobs are not open yet. For now use the mall command line.'],
 } as const
 

@@ -10,6 +10,8 @@ export interface RequestOptions {
   body?: unknown
   signal?: AbortSignal
   timeoutMs?: number
+  /** Goes on when the page is left; for what must not be waited for. */
+  keepalive?: boolean
 }
 
 export interface CommandOptions extends RequestOptions {
@@ -143,6 +145,7 @@ export class ApiClient {
         credentials: 'same-origin',
         body: options.body === undefined ? undefined : JSON.stringify(options.body),
         signal: timeout.signal,
+        keepalive: options.keepalive ?? false,
       })
       // The body counts too: an answer that stalls half-way is no answer.
       return { response, text: await response.text() }

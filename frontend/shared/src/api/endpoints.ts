@@ -5,6 +5,9 @@ type Signal = { signal?: AbortSignal }
 
 const id = encodeURIComponent
 
+/** Where the operators' search desk stands. */
+const DESK = '/operator/search'
+
 /** Every call that the pages make, named and typed in one place. */
 export function endpoints(client: ApiClient) {
   return {
@@ -24,6 +27,8 @@ export function endpoints(client: ApiClient) {
       }),
     suggest: (q: string, { signal }: Signal = {}) =>
       client.get<{ suggestions: T.Suggestion[] }>('/suggest', { query: { q }, signal, timeoutMs: 4000 }),
+    searchClick: (body: T.ClickInput) =>
+      client.send<void>('POST', '/search/clicks', { body, keepalive: true }),
     product: (productId: string) => client.get<T.Product>(`/products/${id(productId)}`),
 
     wallet: () => client.get<T.Wallet>('/wallet'),
@@ -80,6 +85,31 @@ export function endpoints(client: ApiClient) {
     overview: () => client.get<T.Overview>('/enterprise/overview'),
     enterpriseOrders: (query: T.EnterpriseOrdersQuery) =>
       client.get<T.EnterpriseOrders>('/enterprise/orders', { query }),
+
+    synonyms: (query: T.SynonymsQuery) => client.get<T.Page<T.Synonym>>(`${DESK}/synonyms`, { query }),
+    addSynonym: (body: T.SynonymInput) =>
+      client.command<T.Synonym>(`${DESK}/synonyms`, { intent: 'synonym.add', body }),
+    changeSynonym: (synonymId: string, body: T.SynonymInput) =>
+      client.send<T.Synonym>('PUT', `${DESK}/synonyms/${id(synonymId)}`, { body }),
+    deleteSynonym: (synonymId: string) =>
+      client.send<void>('DELETE', `${DESK}/synonyms/${id(synonymId)}`),
+    searchRules: (query: T.SearchRulesQuery) =>
+      client.get<T.Page<T.SearchRule>>(`${DESK}/rules`, { query }),
+    addSearchRule: (body: T.SearchRuleInput) =>
+      client.command<T.SearchRule>(`${DESK}/rules`, { intent: 'search-rule.add', body }),
+    changeSearchRule: (ruleId: string, body: T.SearchRuleChange) =>
+      client.send<T.SearchRule>('PUT', `${DESK}/rules/${id(ruleId)}`, { body }),
+    deleteSearchRule: (ruleId: string) => client.send<void>('DELETE', `${DESK}/rules/${id(ruleId)}`),
+    withdrawSearchRule: (ruleId: string) =>
+      client.send<T.SearchRule>('POST', `${DESK}/rules/${id(ruleId)}/withdraw`),
+    publishSearchRules: (body: T.SearchListName) =>
+      client.send<{ published: number }>('POST', `${DESK}/rules/publish`, { body }),
+    searchPreview: (query: T.SearchListName) =>
+      client.get<T.SearchPreview>(`${DESK}/preview`, { query: { ...query } }),
+    zeroResults: (query: T.ZeroResultsQuery) =>
+      client.get<T.QueryReport>(`${DESK}/reports/zero-results`, { query }),
+    lowClicks: (query: T.LowClicksQuery) =>
+      client.get<T.QueryReport>(`${DESK}/reports/low-clicks`, { query }),
   }
 }
 

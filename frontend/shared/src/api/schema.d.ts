@@ -466,6 +466,7 @@ export interface paths {
                     price_max?: number | null;
                     in_stock?: boolean;
                     pot?: string;
+                    verbatim?: boolean;
                     sort?: "relevance" | "sales" | "price_asc" | "price_desc" | "newest" | null;
                     limit?: number;
                     cursor?: string;
@@ -491,6 +492,46 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/search/clicks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Count that a result was opened: by day and query alone, so the product is not kept. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ClickIn"];
+                };
+            };
+            responses: {
+                /** @description No Content */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -1256,6 +1297,490 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/operator/search/synonyms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Synonyms and aliases, newest first. */
+        get: {
+            parameters: {
+                query?: {
+                    cursor?: string | null;
+                    limit?: number;
+                    q?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SynonymsOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        /** Add a group or an alias; in use within seconds. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SynonymIn"];
+                };
+            };
+            responses: {
+                /** @description Created */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SynonymOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operator/search/synonyms/{synonym_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                synonym_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Replace an entry, or switch it on or off. */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    synonym_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SynonymIn"];
+                };
+            };
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SynonymOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        post?: never;
+        /** Delete an entry. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    synonym_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description No Content */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operator/search/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Rules of one list or of all, newest first. */
+        get: {
+            parameters: {
+                query?: {
+                    cursor?: string | null;
+                    limit?: number;
+                    query?: string;
+                    category?: string;
+                    state?: "draft" | "published" | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RulesOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        /** Add a draft; with ``publish`` a rule that is in force at once. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewRuleIn"];
+                };
+            };
+            responses: {
+                /** @description Created */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operator/search/rules/{rule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Replace a draft. */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    rule_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["RuleIn"];
+                };
+            };
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        post?: never;
+        /** Delete a draft, or end a rule that is in force. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    rule_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description No Content */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operator/search/rules/{rule_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a rule that is in force a draft again. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    rule_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RuleOut"];
+                    };
+                };
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operator/search/rules/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put all drafts of a list in force, as its preview shows it. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ListIn"];
+                };
+            };
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PublishedOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operator/search/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A list as it is, beside the same with its drafts in force. */
+        get: {
+            parameters: {
+                query?: {
+                    query?: string;
+                    category?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PreviewOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operator/search/reports/zero-results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Queries that found nothing, the most frequent first. */
+        get: {
+            parameters: {
+                query?: {
+                    cursor?: string | null;
+                    limit?: number;
+                    first?: string | null;
+                    last?: string | null;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReportOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operator/search/reports/low-clicks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Queries of which what was found is hardly ever opened, the most frequent first. */
+        get: {
+            parameters: {
+                query?: {
+                    cursor?: string | null;
+                    limit?: number;
+                    first?: string | null;
+                    last?: string | null;
+                    min_searches?: number;
+                    below_percent?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReportOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1462,9 +1987,15 @@ export interface components {
             facets?: components["schemas"]["FacetsOut"];
             next_cursor?: string | null;
             corrected_query?: string | null;
+            price_words?: string;
             matched_by?: string;
             took_ms?: number;
             degraded?: boolean;
+        };
+        ClickIn: {
+            query: string;
+            product_id: string;
+            position: number;
         };
         SuggestionOut: {
             text?: string;
@@ -1863,6 +2394,142 @@ export interface components {
         EnterpriseOrdersOut: {
             items?: components["schemas"]["EnterpriseOrderOut"][];
             total?: number;
+            next_cursor?: string | null;
+        };
+        SynonymOut: {
+            synonym_id?: string;
+            /** @enum {unknown} */
+            kind?: "group" | "alias";
+            word?: string;
+            words?: string[];
+            active?: boolean;
+            changed_by?: string;
+            changed_at?: string;
+        };
+        SynonymsOut: {
+            items?: components["schemas"]["SynonymOut"][];
+            next_cursor?: string | null;
+        };
+        SynonymIn: {
+            /** @enum {unknown} */
+            kind: "group" | "alias";
+            /** @default  */
+            word?: string;
+            words: string[];
+            /** @default true */
+            active?: boolean;
+        };
+        RuleProductOut: {
+            id?: string;
+            title?: string;
+            live?: boolean;
+        };
+        RuleOut: {
+            rule_id?: string;
+            query?: string;
+            category?: (Record<string, never> | null) | components["schemas"]["SearchNamedOut"];
+            product?: components["schemas"]["RuleProductOut"];
+            /** @enum {unknown} */
+            action?: "pin" | "bury" | "boost";
+            amount?: number;
+            valid_from?: string | null;
+            valid_until?: string | null;
+            /** @enum {unknown} */
+            state?: "draft" | "published";
+            in_force?: boolean;
+            changed_by?: string;
+            changed_at?: string;
+        };
+        RulesOut: {
+            items?: components["schemas"]["RuleOut"][];
+            next_cursor?: string | null;
+        };
+        NewRuleIn: {
+            /** @default  */
+            query?: string;
+            /** @default  */
+            category?: string;
+            product_id: string;
+            /** @enum {unknown} */
+            action: "pin" | "bury" | "boost";
+            /** @default 0 */
+            amount?: number;
+            /**
+             * Format: date-time
+             * @default null
+             */
+            valid_from?: string | null;
+            /**
+             * Format: date-time
+             * @default null
+             */
+            valid_until?: string | null;
+            /** @default false */
+            publish?: boolean;
+        };
+        RuleIn: {
+            /** @default  */
+            query?: string;
+            /** @default  */
+            category?: string;
+            product_id: string;
+            /** @enum {unknown} */
+            action: "pin" | "bury" | "boost";
+            /** @default 0 */
+            amount?: number;
+            /**
+             * Format: date-time
+             * @default null
+             */
+            valid_from?: string | null;
+            /**
+             * Format: date-time
+             * @default null
+             */
+            valid_until?: string | null;
+        };
+        ListIn: {
+            /** @default  */
+            query?: string;
+            /** @default  */
+            category?: string;
+        };
+        PublishedOut: {
+            published?: number;
+        };
+        PreviewItemOut: {
+            product_id?: string;
+            title?: string;
+            image?: string;
+            price_minor?: number;
+            in_stock?: boolean;
+            /** @enum {unknown|null} */
+            action?: "pin" | "bury" | "boost" | null;
+        };
+        PreviewListOut: {
+            total?: number;
+            items?: components["schemas"]["PreviewItemOut"][];
+        };
+        PreviewOut: {
+            query?: string;
+            category?: (Record<string, never> | null) | components["schemas"]["SearchNamedOut"];
+            drafts?: number;
+            present?: components["schemas"]["PreviewListOut"];
+            draft?: components["schemas"]["PreviewListOut"];
+        };
+        ReportRowOut: {
+            query?: string;
+            searches?: number;
+            found_nothing?: number;
+            clicks?: number;
+            click_share?: number | null;
+            mean_place?: number | null;
+            handled?: boolean;
+        };
+        ReportOut: {
+            first?: string;
+            last?: string;
+            items?: components["schemas"]["ReportRowOut"][];
             next_cursor?: string | null;
         };
     };

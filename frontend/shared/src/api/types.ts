@@ -157,3 +157,22 @@ export type EnterpriseOrdersQuery = Query<'/api/v1/enterprise/orders'>
 export type InvoiceParty = Answer<'PartyOut'>
 export type InvoiceLine = Answer<'InvoiceLineOut'>
 export type Invoice = Answer<'InvoiceOut'>
+
+// The operators' search desk
+
+export type ClickInput = Schemas['ClickIn']
+export type Synonym = Answer<'SynonymOut'>
+export type SynonymInput = Schemas['SynonymIn']
+export type SynonymsQuery = Query<'/api/v1/operator/search/synonyms'>
+export type SearchRule = Answer<'RuleOut'>
+export type SearchRuleInput = Schemas['NewRuleIn']
+export type SearchRuleChange = Schemas['RuleIn']
+export type SearchRulesQuery = Query<'/api/v1/operator/search/rules'>
+/** A list is that of a query, or that of a category. */
+export type SearchListName = Schemas['ListIn']
+export type SearchPreview = Answer<'PreviewOut'>
+export type PreviewItem = Answer<'PreviewItemOut'>
+export type QueryReport = Answer<'ReportOut'>
+export type QueryReportRow = Answer<'ReportRowOut'>
+export type ZeroResultsQuery = Query<'/api/v1/operator/search/reports/zero-results'>
+export type LowClicksQuery = Query<'/api/v1/operator/search/reports/low-clicks'>

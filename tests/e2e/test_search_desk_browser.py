@@ -1,0 +1,157 @@
+"""The operators' search desk in a real browser, and what an employee on a phone sees of it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, expect
+
+from tests.e2e.test_main_job_browser import DESK, PHONE, Screen, _screen, _sign_in
+from tests.functional.running import Mall
+from tests.functional.shopper import EMPLOYEE, Client, body
+
+OPERATOR = "operator1@mall.example"
+NOWHERE = "zzqqxx"
+REPORTS = "/operator/search/reports"
+
+
+def _wait_for_count(client: Client, report: str, query: str) -> dict[str, Any]:
+    """The row of a query in a report; counts are written within seconds."""
+    for _ in range(60):
+        for row in body(client.get(f"{REPORTS}/{report}"))["items"]:
+            if row["query"] == query:
+                return dict(row)
+        time.sleep(0.5)
+    raise AssertionError(f"{query} is not in {report}")
+
+
+def _shoot_both(screen: Screen, name: str) -> None:
+    """At a desk and on a phone; nothing may stick out sideways on either."""
+    for width, height in (DESK, PHONE):
+        screen.page.set_viewport_size({"width": width, "height": height})
+        screen.shot(f"{name}-{width}", whole=True)
+    screen.page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
+
+
+def _enter(screen: Screen, mall: Mall, path: str, login: str) -> None:
+    screen.page.goto(f"{mall.origin}{path}")
+    _sign_in(screen, login)
+    screen.see("login-submit").click()
+
+
+def _first(screen: Screen, column: str) -> str | None:
+    item = screen.see(column).locator("[data-testid=preview-item]").first
+    expect(item).to_be_visible()
+    return item.get_attribute("data-product-id")
+
+
+def test_synonyms_are_kept_and_switched(built_mall: Mall, browser: Browser, shots: Path) -> None:
+    with _screen(browser, built_mall, shots, DESK, phone=False) as screen:
+        _enter(screen, built_mall, "/operator", OPERATOR)
+        screen.see("nav-synonyms").click()
+        expect(screen.see("state-view")).to_be_visible()
+        _shoot_both(screen, "desk-synonyms-empty")
+        screen.see("synonym-add").click()
+        screen.see("synonym-words").fill("毛巾，？")
+        screen.see("synonym-save").click()
+        expect(screen.see("form-error")).to_be_visible()
+        screen.see("synonym-words").fill("番茄，西红柿")
+        _shoot_both(screen, "desk-synonym-form")
+        screen.see("synonym-save").click()
+        entry = screen.see("synonym").first
+        expect(entry).to_contain_text("番茄 ＝ 西红柿")
+        screen.see("synonym-turn").click()
+        expect(entry).to_contain_text("已停用")
+        _shoot_both(screen, "desk-synonyms")
+        screen.see("delete").click()
+        screen.see("delete-sure").click()
+        expect(screen.see("state-view")).to_be_visible()
+
+
+def test_a_pin_is_drafted_previewed_published_and_tapped(
+    built_mall: Mall, browser: Browser, shots: Path
+) -> None:
+    with Client(built_mall.origin, EMPLOYEE) as employee:
+        found = [item["product_id"] for item in employee.find("毛巾")]
+    first, other = found[0], found[3]
+    with _screen(browser, built_mall, shots, DESK, phone=False) as screen:
+        _enter(screen, built_mall, "/operator/search/rules", OPERATOR)
+        expect(screen.see("state-view")).to_be_visible()
+        _shoot_both(screen, "desk-rules-empty")
+        screen.see("rule-query").fill("毛巾")
+        screen.see("rules-open").click()
+        screen.see("rule-add").click()
+        screen.see("action-boost").click()
+        screen.see("product-option").first.wait_for()
+        _shoot_both(screen, "desk-rule-form")
+        screen.see("action-pin").click()
+        screen.see("product-option", product_id=other).click()
+        screen.see("rule-save").click()
+        expect(screen.see("rule", state="draft")).to_be_visible()
+        expect(screen.see("rules-publish")).to_be_visible()
+        assert (_first(screen, "preview-present"), _first(screen, "preview-draft")) == (
+            first,
+            other,
+        )
+        _shoot_both(screen, "desk-rules")
+        screen.see("rules-publish").click()
+        expect(screen.see("rule", state="published")).to_be_visible()
+        expect(screen.see("rules-publish")).to_be_hidden()
+        assert _first(screen, "preview-present") == other
+        _shoot_both(screen, "desk-rules-published")
+
+    with _screen(browser, built_mall, shots, PHONE, phone=True) as phone:
+        _enter(phone, built_mall, "/search?q=毛巾", EMPLOYEE)
+        with phone.page.expect_request("**/api/v1/search/clicks") as sent:
+            phone.see("product-card", product_id=other).tap()
+        click = {"query": "毛巾", "product_id": other, "position": 1}
+        assert sent.value.post_data_json == click
+        expect(phone.see("product-title")).to_be_visible()
+        answer = sent.value.response()
+        assert answer is not None
+        assert answer.status == 204
+
+
+def test_a_query_that_found_nothing_gets_its_synonym_and_its_pin(
+    built_mall: Mall, browser: Browser, shots: Path
+) -> None:
+    with (
+        Client(built_mall.origin, EMPLOYEE) as employee,
+        Client(built_mall.origin, OPERATOR) as operator,
+    ):
+        assert employee.find(NOWHERE) == []
+        row = _wait_for_count(operator, "zero-results", NOWHERE)
+        assert (row["searches"], row["found_nothing"], row["handled"]) == (1, 1, False)
+        with _screen(browser, built_mall, shots, DESK, phone=False) as screen:
+            _enter(screen, built_mall, "/operator/search/reports", OPERATOR)
+            expect(screen.see("report-row", query=NOWHERE)).to_be_visible()
+            _shoot_both(screen, "desk-reports")
+            screen.see("row-synonym").first.click()
+            screen.see("row-words").fill("毛巾")
+            _shoot_both(screen, "desk-reports-synonym")
+            screen.see("row-save").click()
+            expect(screen.see("report-row", query=NOWHERE)).to_contain_text("已处理")
+            screen.see("row-pin").first.click()
+            screen.see("product-find").fill("龙井")
+            tea = screen.see("product-option").first
+            expect(tea).to_contain_text("龙井")
+            pinned = tea.get_attribute("data-product-id")
+            tea.click()
+            expect(tea).to_be_hidden()
+            screen.see("report-low").click()
+            expect(screen.see("state-view")).to_be_visible()
+            _shoot_both(screen, "desk-reports-low")
+        found = employee.find(NOWHERE)
+        assert found[0]["product_id"] == pinned
+        assert "毛巾" in found[1]["title"]
+
+
+def test_others_are_told_that_this_is_not_theirs(
+    built_mall: Mall, browser: Browser, shots: Path
+) -> None:
+    with _screen(browser, built_mall, shots, DESK, phone=False) as screen:
+        _enter(screen, built_mall, "/operator/search/reports", "marketing@bank.example")
+        expect(screen.see("state-view")).to_contain_text("这个工作台不属于你现在的身份")
+        expect(screen.see("own-console")).to_be_visible()
