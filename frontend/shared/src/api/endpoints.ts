@@ -14,6 +14,7 @@ export function endpoints(client: ApiClient) {
     logout: () => client.send<void>('POST', '/auth/logout'),
     switchMembership: (membership_id: string) =>
       client.send<T.Me>('POST', '/auth/switch', { body: { membership_id } }),
+    changeSettings: (body: T.Settings) => client.send<T.Settings>('PUT', '/me/settings', { body }),
     demo: () => client.get<T.DemoLogins>('/demo'),
 
     categories: () => client.get<T.Listing<T.TopCategory>>('/categories'),
@@ -25,6 +26,10 @@ export function endpoints(client: ApiClient) {
     suggest: (q: string, { signal }: Signal = {}) =>
       client.get<{ suggestions: T.Suggestion[] }>('/suggest', { query: { q }, signal, timeoutMs: 4000 }),
     product: (productId: string) => client.get<T.Product>(`/products/${id(productId)}`),
+    similar: (productId: string, { signal }: Signal = {}) =>
+      client.get<T.Shelf>(`/products/${id(productId)}/similar`, { signal }),
+    boughtTogether: (productId: string, { signal }: Signal = {}) =>
+      client.get<T.Shelf>(`/products/${id(productId)}/bought-together`, { signal }),
 
     wallet: () => client.get<T.Wallet>('/wallet'),
     statement: (query: T.StatementQuery) =>

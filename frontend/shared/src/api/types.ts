@@ -27,6 +27,7 @@ export interface Page<T> extends Listing<T> {
 
 // People
 
+export type Settings = Answer<'SettingsOut'>
 export type Role = 'employee' | 'hr' | 'finance' | 'merchant_owner' | 'marketing' | 'operator'
 export type Tenant = Narrow<
   Answer<'TenantOut'>,
@@ -70,6 +71,8 @@ export type SearchItem = Answer<'ItemOut'>
 export type FacetValue = Answer<'FacetValueOut'>
 export type FacetKey = keyof Answer<'FacetsOut'>
 export type SearchAnswer = Answer<'SearchOut'>
+/** A shelf of a product page. */
+export type Shelf = Answer<'ShelfOut'>
 export type SearchQuery = Query<'/api/v1/search'>
 export type Sort = NonNullable<SearchQuery['sort']>
 export type Suggestion = Narrow<
