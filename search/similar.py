@@ -26,15 +26,19 @@ from search.engines.base import (
 )
 from search.goods_filters import Choice
 from search.kept_lists import kept_lists
+from search.queries import MatchKind, TextPlan
 from search.requests import ResolvedSearch, SearchRequest, resolve
 from search.showing import Item, fitting, show
 from search.tokens import QueryTokens, is_han, tokenise_query
 from shop.services.categories import category_tree
 from shop.services.companions import companions_of
 
+# Nothing was typed, so nothing is marked in a title.
+_NO_WORDS = TextPlan(MatchKind.ALL_WORDS)
 log = structlog.get_logger(__name__)
 
-# With fewer than this of its own category, a shelf goes on in the category above.
+# With fewer than this of its own category, a shelf is filled up to it from the category above:
+# further away there is hardly anything alike.
 _FEW = 5
 # A word says what a thing is, two characters of it less; of Latin units the models and sizes.
 _WORD, _LATIN, _PAIR = 1.0, 0.6, 0.4
@@ -61,7 +65,7 @@ def similar_goods(*, viewer: Viewer, product_id: str, limit: int) -> Shelf:
     except EngineUnavailable as away:
         log.info("similar_goods_degraded", error=str(away))
         return Shelf((), degraded=True)
-    return Shelf(show(found, ids))
+    return Shelf(show(found, ids, _NO_WORDS))
 
 
 def bought_together(*, viewer: Viewer, product_id: str, limit: int) -> Shelf:
@@ -74,7 +78,7 @@ def bought_together(*, viewer: Viewer, product_id: str, limit: int) -> Shelf:
     product = _product(found, product_id)
     companions = companions_of(product_id=product.product_id)
     # All are looked at, because some may be hidden from this viewer or sold out.
-    return Shelf(show(found, companions)[:limit])
+    return Shelf(show(found, companions, _NO_WORDS)[:limit])
 
 
 def _on_a_shelf(viewer: Viewer, limit: int) -> ResolvedSearch:
@@ -100,9 +104,10 @@ def _alike(found: ResolvedSearch, product: Goods) -> list[int]:
     scores = score_title(tokenise_query(product.title))
     ids = _ask(found, product, own, scores, limit)
     above = category_tree().by_id[own].parent_id
-    if above is not None and len(ids) < min(limit, _FEW):
+    missing = min(limit, _FEW) - len(ids)
+    if above is not None and missing > 0:
         others = NoneOf((AnyValue(NumberField.CATEGORY, (own,)),))
-        ids += _ask(found, product, above, scores, limit - len(ids), others)
+        ids += _ask(found, product, above, scores, missing, others)
     return ids
 
 
