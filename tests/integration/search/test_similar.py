@@ -115,6 +115,8 @@ def test_what_a_programme_hides_is_on_neither_shelf(shelf: World) -> None:
     assert titles(beside(shelf, who=person)) == ["眠山桑蚕丝被春秋被"]
     found = like(shelf, who=person)
     assert set(titles(found)) & {"青柠桑蚕丝夏凉被单人", "棉麻空调被"} == set()
+    # Nor does what is hidden take the place of what is not.
+    assert titles(like(shelf, who=person, limit=3)) == titles(found)[:3]
     # Of what two merchants sell, the price of the one that may be seen.
     assert {item.price_minor for item in found.items} == {10_000, 12_000}
     assert {m.name for item in found.items for m in item.merchants} == {"north"}

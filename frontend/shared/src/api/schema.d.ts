@@ -529,6 +529,7 @@ export interface paths {
                     price_max?: number | null;
                     in_stock?: boolean;
                     pot?: string;
+                    verbatim?: boolean;
                     sort?: "relevance" | "sales" | "price_asc" | "price_desc" | "newest" | null;
                     limit?: number;
                     cursor?: string;
@@ -1620,6 +1621,7 @@ export interface components {
             facets?: components["schemas"]["FacetsOut"];
             next_cursor?: string | null;
             corrected_query?: string | null;
+            price_words?: string;
             matched_by?: string;
             took_ms?: number;
             degraded?: boolean;
