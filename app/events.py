@@ -7,7 +7,7 @@ from datetime import timedelta
 import search.tasks
 from checkout.services.payments import sweep_unpaid
 from checkout.services.quotes import purge_quotes
-from checkout.tasks import count_sales
+from checkout.tasks import count_companions, count_sales
 from enterprises.services.budgets import expire_credit
 from kernel import idempotency, outbox
 from kernel.auth.services import purge_sessions
@@ -17,14 +17,14 @@ from kernel.schedule import job
 from points.services.holds import expire_points
 from search.query_counts import purge_counts
 
-__all__ = ["count_sales", "search", "wire_events"]
+__all__ = ["count_companions", "count_sales", "search", "wire_events"]
 
 LISTENERS: dict[str, tuple[str, ...]] = {
     "shop.products_changed": ("search.index_products",),
     "shop.seller_changed": ("search.index_seller",),
     "search.rebuild_wanted": ("search.rebuild",),
     "search.rebuild_goes_on": ("search.rebuild_step",),
-    "checkout.order_paid": ("checkout.count_sales",),
+    "checkout.order_paid": ("checkout.count_sales", "checkout.count_companions"),
 }
 
 job("checkout.sweep_unpaid", every=timedelta(seconds=5))(sweep_unpaid)

@@ -14,6 +14,8 @@ POLICY: Policy = {
     "auth.logout": SIGNED_IN,
     "auth.me": SIGNED_IN,
     "auth.switch": SIGNED_IN,
+    "auth.show_settings": SIGNED_IN,
+    "auth.change_settings": SIGNED_IN,
     # Catalogue, address book, wallet
     "shop.list_categories": SIGNED_IN,
     "shop.list_regions": SIGNED_IN,
@@ -27,6 +29,8 @@ POLICY: Policy = {
     "search.search_goods": SIGNED_IN,
     "search.suggest_text": SIGNED_IN,
     "search.count_result_click": SIGNED_IN,
+    "search.similar_goods": SIGNED_IN,
+    "search.bought_together": SIGNED_IN,
     "shopping.show_product": SIGNED_IN,
     "shopping.show_cart": EMPLOYEE,
     "shopping.put_item": EMPLOYEE,

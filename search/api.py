@@ -5,13 +5,14 @@ from typing import Any
 from enterprises.services.eligibility import viewer_of
 from kernel.auth.policy import Role
 from kernel.web import api_blueprint, current_actor
-from search import services
+from search import services, similar
 from search.facets import parse_price
 from search.indexing import suggestion_file
 from search.query_counts import count_click, count_search
 from search.requests import SearchRequest
-from search.schemas import ClickIn, SearchIn, SearchOut, SuggestIn, SuggestOut
+from search.schemas import ClickIn, SearchIn, SearchOut, ShelfIn, ShelfOut, SuggestIn, SuggestOut
 from search.services import SearchResult
+from search.similar import Shelf
 from search.suggestions import suggest
 
 blueprint = api_blueprint("search", __name__)
@@ -65,3 +66,21 @@ def suggest_text(query: dict[str, Any]) -> dict[str, Any]:
         suggestions=suggestion_file(),
     )
     return {"suggestions": found}
+
+
+@blueprint.route("/products/<product_id>/similar")
+@blueprint.arguments(ShelfIn, location="query")
+@blueprint.response(200, ShelfOut)
+def similar_goods(query: dict[str, Any], product_id: str) -> Shelf:
+    """Goods like this one, among those that the signed-in person may see."""
+    viewer = viewer_of(current_actor(), with_lots=False)
+    return similar.similar_goods(viewer=viewer, product_id=product_id, limit=query["limit"])
+
+
+@blueprint.route("/products/<product_id>/bought-together")
+@blueprint.arguments(ShelfIn, location="query")
+@blueprint.response(200, ShelfOut)
+def bought_together(query: dict[str, Any], product_id: str) -> Shelf:
+    """What others bought together with this product, among what one may see."""
+    viewer = viewer_of(current_actor(), with_lots=False)
+    return similar.bought_together(viewer=viewer, product_id=product_id, limit=query["limit"])

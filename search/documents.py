@@ -267,6 +267,11 @@ def find_merchant_ids(public_ids: Iterable[str]) -> frozenset[int]:
     )
 
 
+def find_product_id(public_id: str) -> int | None:
+    """The inside id of a product, whatever its state."""
+    return db.session.scalar(select(Product.id).where(Product.public_id == public_id))
+
+
 def all_seller_ids() -> frozenset[int]:
     """Every merchant that shop knows, open or not."""
     return frozenset(db.session.scalars(select(Seller.merchant_id)))

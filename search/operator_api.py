@@ -34,7 +34,7 @@ from search.reports import After, QueryRow, Span
 from search.rules import RuleInput, RuleState, RuleView
 from search.synonyms import SynonymInput, SynonymView
 
-blueprint = api_blueprint("search_operator", __name__, prefix="/operator/search")
+blueprint = api_blueprint("search_operator", __name__, prefix="/admin/search")
 
 T = TypeVar("T")
 

@@ -12,6 +12,7 @@ from search.requests import MAX_LIMIT, SortBy
 
 _MAX_PRICE_MINOR = 10**12
 _MAX_VALUES = 50
+MAX_SHELF = 30
 # What is longer is cut for the search itself; this only bounds what is accepted at all.
 _MAX_TEXT = 20_000
 
@@ -157,6 +158,19 @@ class ClickIn(Schema):
     position = fields.Integer(
         required=True, strict=True, validate=validate.Range(1, query_counts.MAX_PLACE)
     )
+
+
+class ShelfIn(Schema):
+    """Query of the shelves of a product page."""
+
+    limit = fields.Integer(load_default=10, validate=validate.Range(1, MAX_SHELF))
+
+
+class ShelfOut(Schema):
+    """A shelf of a product page. ``degraded``: the index is away, and nothing was looked for."""
+
+    items = _AsItIs(fields.Nested(ItemOut))
+    degraded = fields.Boolean()
 
 
 class SuggestIn(Schema):

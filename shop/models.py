@@ -176,6 +176,35 @@ class AssortmentItem(Base):
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), primary_key=True)
 
 
+class BoughtTogether(Base):
+    """How many paid orders had both products. Each pair stands twice, once for either side."""
+
+    __tablename__ = "bought_together"
+    __table_args__ = (
+        # The companions of one product that may be shown, the most frequent last.
+        Index(
+            "ix_bought_together_product_id_only_buyer_id_orders",
+            "product_id",
+            "only_buyer_id",
+            "orders",
+        ),
+    )
+
+    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), primary_key=True)
+    companion_id: Mapped[int] = mapped_column(ForeignKey("product.id"), primary_key=True)
+    orders: Mapped[int] = mapped_column(BigInteger, nullable=False)
+    # Whose orders they are while they are all one person's, so that nobody is shown them.
+    only_buyer_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+
+
+class CountedOrder(Base):
+    """An order whose products were counted as bought together, so that it counts once."""
+
+    __tablename__ = "counted_order"
+
+    order_id: Mapped[str] = mapped_column(String(32), primary_key=True)  # public id
+
+
 class CartItem(Base):
     __tablename__ = "cart_item"
 

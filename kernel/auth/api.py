@@ -8,7 +8,8 @@ from flask import Response, g, jsonify
 
 from kernel.auth import services
 from kernel.auth.policy import Actor
-from kernel.auth.schemas import LoginIn, MeOut, SwitchIn
+from kernel.auth.schemas import LoginIn, MeOut, SettingsIn, SettingsOut, SwitchIn
+from kernel.db import write_transaction
 from kernel.settings import Environment, get_settings
 from kernel.web import COOKIE, api_blueprint, current_actor
 
@@ -29,6 +30,7 @@ def _me(actor: Actor, token: str) -> dict[str, Any]:
                 "name": actor.tenant_name,
             },
         },
+        "settings": _settings(actor),
         "memberships": [
             {
                 "membership_id": m.membership_id,
@@ -39,6 +41,10 @@ def _me(actor: Actor, token: str) -> dict[str, Any]:
             for m in services.list_memberships(person_id=actor.person_id)
         ],
     }
+
+
+def _settings(actor: Actor) -> dict[str, bool]:
+    return {"personalisation": services.is_personalised(person_id=actor.person_id)}
 
 
 @blueprint.route("/auth/login", methods=["POST"])
@@ -78,6 +84,24 @@ def logout() -> Response:
 def me() -> dict[str, Any]:
     """Who is signed in; the same body as sign-in, so that a reloaded page has its token."""
     return _me(current_actor(), g.session_token)
+
+
+@blueprint.route("/me/settings")
+@blueprint.response(200, SettingsOut)
+def show_settings() -> dict[str, bool]:
+    """What the signed-in person has chosen for themselves."""
+    return _settings(current_actor())
+
+
+@blueprint.route("/me/settings", methods=["PUT"])
+@blueprint.arguments(SettingsIn)
+@blueprint.response(200, SettingsOut)
+def change_settings(data: dict[str, bool]) -> dict[str, bool]:
+    """Choose: without personalisation, nothing of what was done before is kept or shown."""
+    actor = current_actor()
+    with write_transaction():
+        services.set_personalised(actor=actor, personalised=data["personalisation"])
+    return _settings(actor)
 
 
 @blueprint.route("/auth/switch", methods=["POST"])

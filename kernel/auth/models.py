@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.db import Base, BigId, Json, UtcDateTime
@@ -29,6 +29,8 @@ class Person(Base):
     login: Mapped[str] = mapped_column(String(190), nullable=False, unique=True)
     name: Mapped[str] = mapped_column(String(80), nullable=False)
     password_hash: Mapped[str] = mapped_column(String(200), nullable=False)
+    # Whether what this person did before may shape what they are shown (Domain rule 23).
+    personalised: Mapped[bool] = mapped_column(nullable=False, default=True, server_default=true())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
 
 

@@ -35,7 +35,18 @@ class MembershipOut(Schema):
     active = fields.Boolean()
 
 
+class SettingsIn(Schema):
+    personalisation = fields.Boolean(required=True)
+
+
+class SettingsOut(Schema):
+    """What a person has chosen for themselves, whichever membership they act for."""
+
+    personalisation = fields.Boolean()
+
+
 class MeOut(Schema):
     csrf_token = fields.String()
     user = fields.Nested(UserOut)
+    settings = fields.Nested(SettingsOut)
     memberships = fields.List(fields.Nested(MembershipOut))

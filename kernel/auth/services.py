@@ -15,6 +15,7 @@ from argon2.exceptions import VerificationError
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from kernel import clock
+from kernel.audit import services as audit
 from kernel.auth import sessions
 from kernel.auth.models import LoginThrottle, Membership, Person, Tenant, UserSession
 from kernel.auth.policy import Actor, Role, TenantKind
@@ -313,6 +314,28 @@ def list_memberships(*, person_id: int) -> list[MembershipView]:
     return [
         MembershipView(r.public_id, r.tenant_id, r.kind, r.name, r.roles, r.active) for r in rows
     ]
+
+
+def is_personalised(*, person_id: int) -> bool:
+    """Whether what a person did before may shape what they are shown."""
+    found = db.session.scalar(select(Person.personalised).where(Person.id == person_id))
+    return bool(found)
+
+
+def set_personalised(*, actor: Actor, personalised: bool) -> None:
+    """Switch personalisation on or off for a person; the audit log has each change."""
+    changed = changed_rows(
+        update(Person)
+        .where(Person.id == actor.person_id, Person.personalised.is_not(personalised))
+        .values(personalised=personalised)
+    )
+    if changed:
+        audit.record(
+            actor=actor.person_public_id,
+            action="person.set_personalisation",
+            subject=actor.person_public_id,
+            details={"personalisation": personalised},
+        )
 
 
 def switch_membership(*, actor: Actor, token: str, membership_id: str) -> None:

@@ -6,94 +6,18 @@ step go to ``var/screenshots``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Request, expect
+from playwright.sync_api import Browser, Locator, expect
 
+from tests.e2e.screens import DESK, PHONE, Screen, open_screen, type_login
 from tests.functional.running import Mall
-from tests.functional.shopper import EMPLOYEE, FINANCE, PASSWORD, Client, body
+from tests.functional.shopper import EMPLOYEE, FINANCE, Client, body
 
-PHONE, DESK = (390, 844), (1440, 900)
 POINTS = 1_500
 CREDIT_YUAN = "88.8"
-SLOWEST = 15_000
-
-
-@dataclass
-class Screen:
-    """A page, by the handles that the frontend keeps for tests, and what went wrong on it."""
-
-    page: Page
-    shots: Path
-    faults: list[str]
-    number: int = 0
-
-    def see(self, handle: str, **data: str) -> Locator:
-        wanted = "".join(f'[data-{name.replace("_", "-")}="{v}"]' for name, v in data.items())
-        return self.page.locator(f'[data-testid="{handle}"]{wanted}')
-
-    def tap(self, handle: str, **data: str) -> None:
-        self.see(handle, **data).first.tap()
-
-    def shot(self, name: str, *, whole: bool = False) -> None:
-        """Keep what is seen, once it stands still; nothing may stick out sideways."""
-        self.page.wait_for_load_state("networkidle")
-        self.page.wait_for_timeout(350)  # sheets and pages slide in
-        wide, inner, tall = self.page.evaluate(
-            "[document.documentElement.scrollWidth, innerWidth, "
-            "document.documentElement.scrollHeight]"
-        )
-        size = self.page.viewport_size
-        assert size is not None
-        if whole:
-            # A window as tall as the page: what is fixed to the window's foot stands at the foot.
-            self.page.set_viewport_size({"width": size["width"], "height": tall})
-        self.number += 1
-        self.page.screenshot(path=self.shots / f"{self.number:02d}-{name}.png")
-        self.page.set_viewport_size(size)
-        assert wide <= inner, f"{name} is {wide} px wide on {inner}"
-
-
-@contextmanager
-def _screen(
-    browser: Browser, mall: Mall, shots: Path, size: tuple[int, int], *, phone: bool
-) -> Iterator[Screen]:
-    width, height = size
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        device_scale_factor=2 if phone else 1,
-        is_mobile=phone,
-        has_touch=True,
-        locale="zh-CN",
-        timezone_id="Asia/Shanghai",
-    )
-    page = context.new_page()
-    page.set_default_timeout(SLOWEST)
-    expect.set_options(timeout=SLOWEST)
-    screen = Screen(page, shots, [])
-
-    def check_request(request: Request) -> None:
-        if not request.url.startswith((mall.origin, "data:", "blob:")):
-            screen.faults.append(f"a call to {request.url}")
-
-    page.on("pageerror", lambda error: screen.faults.append(f"script: {error}"))
-    page.on("request", check_request)
-    page.on(
-        "response",
-        lambda answer: (
-            screen.faults.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None
-        ),
-    )
-    try:
-        yield screen
-    finally:
-        context.close()
-    assert screen.faults == []
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +48,6 @@ def _amount(locator: Locator) -> int:
     whole, _, rest = digits.partition(".")
     fen = "".join(c for c in rest[:2] if c.isdigit()).ljust(2, "0")
     return int("".join(c for c in whole if c.isdigit())) * 100 + int(fen)
-
-
-def _sign_in(screen: Screen, login: str) -> None:
-    expect(screen.see("login-form")).to_be_visible()
-    screen.see("login-input").fill(login)
-    screen.see("password-input").fill(PASSWORD)
 
 
 def _put_in_cart(screen: Screen, goods: list[dict[str, Any]]) -> None:
@@ -173,9 +91,9 @@ def order(
     browser: Browser, built_mall: Mall, shots: Path, goods: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """The whole way on the phone; what the API says of the order afterwards."""
-    with _screen(browser, built_mall, shots, PHONE, phone=True) as screen:
+    with open_screen(browser, built_mall, shots, PHONE, phone=True) as screen:
         screen.page.goto(built_mall.origin)
-        _sign_in(screen, EMPLOYEE)
+        type_login(screen, EMPLOYEE)
         screen.shot("sign-in")
         screen.tap("login-submit")
         expect(screen.see("credit-total")).to_be_visible()
@@ -228,10 +146,10 @@ def test_order_is_what_was_tapped(order: dict[str, Any], goods: list[dict[str, A
 def test_other_pages_of_the_phone(
     browser: Browser, built_mall: Mall, shots: Path, order: dict[str, Any]
 ) -> None:
-    with _screen(browser, built_mall, shots, PHONE, phone=True) as screen:
+    with open_screen(browser, built_mall, shots, PHONE, phone=True) as screen:
         screen.number = 20
         screen.page.goto(f"{built_mall.origin}/wallet")
-        _sign_in(screen, EMPLOYEE)
+        type_login(screen, EMPLOYEE)
         screen.tap("login-submit")
         expect(screen.see("pot-card")).to_have_count(2)
         screen.shot("wallet", whole=True)
@@ -251,10 +169,10 @@ def test_finance_opens_the_invoice(
 ) -> None:
     with Client(built_mall.origin, FINANCE) as client:
         invoice = body(client.get(f"/orders/{order['order_id']}/invoice"))
-    with _screen(browser, built_mall, shots, DESK, phone=False) as screen:
+    with open_screen(browser, built_mall, shots, DESK, phone=False) as screen:
         screen.number = 30
         screen.page.goto(f"{built_mall.origin}/enterprise")
-        _sign_in(screen, FINANCE)
+        type_login(screen, FINANCE)
         screen.shot("console-sign-in")
         screen.see("login-submit").click()
         expect(screen.see("figure").first).to_be_visible()

@@ -41,6 +41,7 @@ TENANT = {"kind": OneOf(("enterprise", "merchant", "bank", "platform")), "id": I
 SIGNED_IN = {
     "csrf_token": Text(r"\S{20,}"),
     "user": {"id": ID, "login": str, "roles": [str], "tenant": TENANT},
+    "settings": {"personalisation": bool},
     "memberships": [{"membership_id": ID, "tenant": TENANT, "roles": [str], "active": bool}],
 }
 POT_ANSWER = {"pot_id": ID, "name": str, "eligible": bool}

@@ -30,7 +30,7 @@ from tests.factories.people import PASSWORD, build_marketer, build_member, build
 
 QUILTS = ("云川桑蚕丝夏被", "云川羽绒冬被", "山岚蚕丝被春秋款")
 TEA = "青禾龙井绿茶礼盒"
-DESK = "/operator/search"
+DESK = "/admin/search"
 _keys = count(1)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from flask import Flask
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from app import migrate
-from kernel.db import Base, db
+from kernel.db import Base, db, write_transaction
+from tests.factories.people import build_person
 
 
 def test_models_and_schema_are_the_same(app: Flask) -> None:
@@ -25,3 +26,21 @@ def test_down_to_nothing_and_up_again(app: Flask) -> None:
     migrate.upgrade()
     assert set(inspect(db.engine).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
     assert migrate.is_current()
+
+
+def test_personalisation_is_on_for_who_is_there_already(app: Flask) -> None:
+    """And what was bought together begins empty; one step back leaves people as they were."""
+    with write_transaction():
+        person = build_person("li.ming@alpha.example")
+        public_id = person.public_id
+    db.session.remove()
+    people = text("SELECT public_id, login FROM person")
+    migrate.downgrade("0007")
+    with db.engine.connect() as connection:
+        assert connection.execute(people).all() == [(public_id, "li.ming@alpha.example")]
+    assert not inspect(db.engine).has_table("bought_together")
+    migrate.upgrade()
+    with db.engine.connect() as connection:
+        assert connection.execute(people).all() == [(public_id, "li.ming@alpha.example")]
+        assert connection.scalar(text("SELECT personalised FROM person")) == 1
+        assert connection.scalar(text("SELECT count(*) FROM bought_together")) == 0

@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Column, String, Table, event
 from sqlalchemy.engine import Connection
 
 from checkout.services import card_refunds, payments, quotes
+from checkout.tasks import count_companions
 from enterprises.services.budgets import expire_credit
 from kernel import clock, idempotency, outbox
 from kernel.auth.services import find_actor, purge_sessions
@@ -46,6 +47,8 @@ GROWING = (
     "offer",
     "stock",
     "cart_item",
+    "bought_together",
+    "counted_order",
     "feed_last_row",
     "quote",
     "orders",
@@ -151,7 +154,8 @@ def big(app: Flask, desk: CardDesk) -> tuple[Mall, Shopper, str]:
         [offer_id] = apply_rows(merchant_id=mall.north.id, changes=[RowChange(row)], at=_now())
         memory.keep_rows(mall.north.id, new=[(row.sku_code, offer_id, "x")], changed=[])
     buyer.order({mall.tea.public_id: 1}, credit_minor=100, points=10)
-    order = buyer.order({mall.quilt.public_id: 1})
+    order = buyer.order({mall.quilt.public_id: 1, mall.tea.public_id: 1})
+    count_companions([order["order_id"]])
     buyer.call("PUT", f"/cart/items/{mall.rice.public_id}", json={"quantity": 1, "chosen": True})
     with write_transaction():
         connection = db.session.connection()
@@ -203,7 +207,9 @@ def _shop(mall: Mall, buyer: Shopper, order_id: str) -> None:
     quilt = rows("SELECT public_id FROM product ORDER BY id LIMIT 1")[0][0]
     for path in (
         "/me",
+        "/me/settings",
         f"/products/{quilt}",
+        f"/products/{quilt}/bought-together",
         "/cart",
         "/addresses",
         "/orders",
@@ -215,6 +221,7 @@ def _shop(mall: Mall, buyer: Shopper, order_id: str) -> None:
     ):
         buyer.get(path)
     placed = buyer.order({mall.rice.public_id: 1, mall.tea.public_id: 2}, points=100)
+    count_companions([placed["order_id"]])
     seen = buyer.get(f"/orders/{placed['order_id']}")
     line = seen["lines"][0]["line_id"]
     assert buyer.preview(placed["order_id"], {line: 1}).status_code == 200

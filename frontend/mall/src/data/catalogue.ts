@@ -1,6 +1,6 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/vue-query'
 import { computed, type Ref } from 'vue'
-import type { SearchQuery } from '@shared/api/types'
+import type { SearchQuery, Shelf } from '@shared/api/types'
 import type { Category, Named } from '@shared/api/types'
 import { locale } from '@shared/i18n/locale'
 import { api } from '@shared/session/session'
@@ -69,5 +69,22 @@ export function useProduct(productId: Ref<string>) {
   return useQuery({
     queryKey: ['product', productId],
     queryFn: () => api.product(productId.value),
+  })
+}
+
+export type ShelfKind = 'similar' | 'together'
+
+const SHELVES: Record<ShelfKind, (productId: string, options: { signal: AbortSignal }) => Promise<Shelf>> = {
+  similar: api.similar,
+  together: api.boughtTogether,
+}
+
+/** Goods beside a product. Not worth a second try: the page is whole without them. */
+export function useProductShelf(kind: ShelfKind, productId: Ref<string>) {
+  return useQuery({
+    queryKey: ['product-shelf', kind, productId],
+    queryFn: ({ signal }) => SHELVES[kind](productId.value, { signal }),
+    staleTime: 60_000,
+    retry: false,
   })
 }

@@ -57,7 +57,7 @@ describe('filters', () => {
   it('live in the address and come back the same', () => {
     expect(queryOf(filtersOf(query))).toEqual(query)
     expect(searchOf(filtersOf(query))).toEqual({
-      q: '蚕丝被', pot: 'pot_1', sort: 'price_asc', category: [], brand: ['a', 'b'], merchant: [], in_stock: true, price_min: 5000, price_max: null,
+      q: '蚕丝被', pot: 'pot_1', sort: 'price_asc', category: [], brand: ['a', 'b'], merchant: [], in_stock: true, price_min: 5000, price_max: null, verbatim: false,
     })
   })
 

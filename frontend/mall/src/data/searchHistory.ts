@@ -1,4 +1,5 @@
-import { ref } from 'vue'
+import { computed, ref } from 'vue'
+import { useSession } from '@shared/session/session'
 
 const STORE_KEY = 'fuman.searches'
 const KEPT = 10
@@ -12,12 +13,17 @@ function load(): string[] {
   }
 }
 
+const kept = ref<string[]>(load())
+const { me } = useSession()
+/** Who switched personalisation off is shown nothing of before, and nothing more is kept. */
+const allowed = computed(() => me.value?.settings.personalisation ?? false)
+
 /** What was searched on this device; it never leaves it. */
-export const searches = ref<string[]>(load())
+export const searches = computed(() => (allowed.value ? kept.value : []))
 
 function store(): void {
   try {
-    localStorage.setItem(STORE_KEY, JSON.stringify(searches.value))
+    localStorage.setItem(STORE_KEY, JSON.stringify(kept.value))
   } catch {
     // Without storage the list lasts until the page is closed.
   }
@@ -25,12 +31,12 @@ function store(): void {
 
 export function rememberSearch(text: string): void {
   const trimmed = text.trim().slice(0, 60)
-  if (!trimmed) return
-  searches.value = [trimmed, ...searches.value.filter((one) => one !== trimmed)].slice(0, KEPT)
+  if (!trimmed || !allowed.value) return
+  kept.value = [trimmed, ...kept.value.filter((one) => one !== trimmed)].slice(0, KEPT)
   store()
 }
 
 export function forgetSearches(): void {
-  searches.value = []
+  kept.value = []
   store()
 }

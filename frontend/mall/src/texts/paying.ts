@@ -223,6 +223,8 @@ export const payingTexts = {
   'me.switch': ['切换身份', 'Switch identity'],
   'me.switch.hint': ['只显示这家公司的额度', 'Shows only this company\'s credit'],
   'me.switched': ['已切换到 {tenant}', 'Switched to {tenant}'],
+  'me.personal': ['个性化', 'Personalisation'],
+  'me.personal.hint': ['关掉后，不再记录也不显示你搜过的词；搜索结果的先后从不因人而异。', 'When off, your searches are neither kept nor shown; the order of results never depends on who you are.'],
   'me.console': ['工作台', 'Console'],
   'me.signout': ['退出登录', 'Sign out'],
   'me.signout.sure': ['退出登录？', 'Sign out?'],

@@ -131,6 +131,8 @@ export const shoppingTexts = {
   'product.return.yes': ['签收后 7 天内可无理由退货', 'Return within 7 days of delivery, no reason needed'],
   'product.return.no': ['这件商品不支持无理由退货', 'No no-reason return for this item'],
   'product.description': ['商品说明', 'Description'],
+  'product.shelf.similar': ['相似好物', 'Similar items'],
+  'product.shelf.together': ['买了又买', 'Bought together'],
   'product.add': ['加入购物车', 'Add to cart'],
   'product.adding': ['正在加入', 'Adding'],
   'product.added': ['已加入购物车', 'Added to your cart'],

@@ -6,7 +6,7 @@ type Signal = { signal?: AbortSignal }
 const id = encodeURIComponent
 
 /** Where the operators' search desk stands. */
-const DESK = '/operator/search'
+const DESK = '/admin/search'
 
 /** Every call that the pages make, named and typed in one place. */
 export function endpoints(client: ApiClient) {
@@ -17,6 +17,7 @@ export function endpoints(client: ApiClient) {
     logout: () => client.send<void>('POST', '/auth/logout'),
     switchMembership: (membership_id: string) =>
       client.send<T.Me>('POST', '/auth/switch', { body: { membership_id } }),
+    changeSettings: (body: T.Settings) => client.send<T.Settings>('PUT', '/me/settings', { body }),
     demo: () => client.get<T.DemoLogins>('/demo'),
 
     categories: () => client.get<T.Listing<T.TopCategory>>('/categories'),
@@ -30,6 +31,10 @@ export function endpoints(client: ApiClient) {
     searchClick: (body: T.ClickInput) =>
       client.send<void>('POST', '/search/clicks', { body, keepalive: true }),
     product: (productId: string) => client.get<T.Product>(`/products/${id(productId)}`),
+    similar: (productId: string, { signal }: Signal = {}) =>
+      client.get<T.Shelf>(`/products/${id(productId)}/similar`, { signal }),
+    boughtTogether: (productId: string, { signal }: Signal = {}) =>
+      client.get<T.Shelf>(`/products/${id(productId)}/bought-together`, { signal }),
 
     wallet: () => client.get<T.Wallet>('/wallet'),
     statement: (query: T.StatementQuery) =>

@@ -118,6 +118,69 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/me/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the signed-in person has chosen for themselves. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SettingsOut"];
+                    };
+                };
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        /** Choose: without personalisation, nothing of what was done before is kept or shown. */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SettingsIn"];
+                };
+            };
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SettingsOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/switch": {
         parameters: {
             query?: never;
@@ -564,6 +627,94 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["SuggestOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        /** Goods like this one, among those that the signed-in person may see. */
+        get: {
+            parameters: {
+                query?: {
+                    limit?: number;
+                };
+                header?: never;
+                path: {
+                    product_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ShelfOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/products/{product_id}/bought-together": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                product_id: string;
+            };
+            cookie?: never;
+        };
+        /** What others bought together with this product, among what one may see. */
+        get: {
+            parameters: {
+                query?: {
+                    limit?: number;
+                };
+                header?: never;
+                path: {
+                    product_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ShelfOut"];
                     };
                 };
                 422: components["responses"]["UNPROCESSABLE_ENTITY"];
@@ -1297,7 +1448,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/operator/search/synonyms": {
+    "/api/v1/admin/search/synonyms": {
         parameters: {
             query?: never;
             header?: never;
@@ -1365,7 +1516,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/operator/search/synonyms/{synonym_id}": {
+    "/api/v1/admin/search/synonyms/{synonym_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -1432,7 +1583,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/operator/search/rules": {
+    "/api/v1/admin/search/rules": {
         parameters: {
             query?: never;
             header?: never;
@@ -1502,7 +1653,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/operator/search/rules/{rule_id}": {
+    "/api/v1/admin/search/rules/{rule_id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -1569,7 +1720,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/operator/search/rules/{rule_id}/withdraw": {
+    "/api/v1/admin/search/rules/{rule_id}/withdraw": {
         parameters: {
             query?: never;
             header?: never;
@@ -1610,7 +1761,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/operator/search/rules/publish": {
+    "/api/v1/admin/search/rules/publish": {
         parameters: {
             query?: never;
             header?: never;
@@ -1652,7 +1803,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/operator/search/preview": {
+    "/api/v1/admin/search/preview": {
         parameters: {
             query?: never;
             header?: never;
@@ -1693,7 +1844,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/operator/search/reports/zero-results": {
+    "/api/v1/admin/search/reports/zero-results": {
         parameters: {
             query?: never;
             header?: never;
@@ -1736,7 +1887,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/operator/search/reports/low-clicks": {
+    "/api/v1/admin/search/reports/low-clicks": {
         parameters: {
             query?: never;
             header?: never;
@@ -1829,6 +1980,9 @@ export interface components {
             roles?: string[];
             tenant?: components["schemas"]["TenantOut"];
         };
+        SettingsOut: {
+            personalisation?: boolean;
+        };
         MembershipOut: {
             membership_id?: string;
             tenant?: components["schemas"]["TenantOut"];
@@ -1838,7 +1992,11 @@ export interface components {
         MeOut: {
             csrf_token?: string;
             user?: components["schemas"]["UserOut"];
+            settings?: components["schemas"]["SettingsOut"];
             memberships?: components["schemas"]["MembershipOut"][];
+        };
+        SettingsIn: {
+            personalisation: boolean;
         };
         SwitchIn: {
             membership_id: string;
@@ -2003,6 +2161,10 @@ export interface components {
         };
         SuggestOut: {
             suggestions?: components["schemas"]["SuggestionOut"][];
+        };
+        ShelfOut: {
+            items?: components["schemas"]["ItemOut"][];
+            degraded?: boolean;
         };
         NamedAnswer: {
             id?: string;

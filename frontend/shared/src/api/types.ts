@@ -27,6 +27,7 @@ export interface Page<T> extends Listing<T> {
 
 // People
 
+export type Settings = Answer<'SettingsOut'>
 export type Role = 'employee' | 'hr' | 'finance' | 'merchant_owner' | 'marketing' | 'operator'
 export type Tenant = Narrow<
   Answer<'TenantOut'>,
@@ -70,6 +71,8 @@ export type SearchItem = Answer<'ItemOut'>
 export type FacetValue = Answer<'FacetValueOut'>
 export type FacetKey = keyof Answer<'FacetsOut'>
 export type SearchAnswer = Answer<'SearchOut'>
+/** A shelf of a product page. */
+export type Shelf = Answer<'ShelfOut'>
 export type SearchQuery = Query<'/api/v1/search'>
 export type Sort = NonNullable<SearchQuery['sort']>
 export type Suggestion = Narrow<
@@ -163,16 +166,16 @@ export type Invoice = Answer<'InvoiceOut'>
 export type ClickInput = Schemas['ClickIn']
 export type Synonym = Answer<'SynonymOut'>
 export type SynonymInput = Schemas['SynonymIn']
-export type SynonymsQuery = Query<'/api/v1/operator/search/synonyms'>
+export type SynonymsQuery = Query<'/api/v1/admin/search/synonyms'>
 export type SearchRule = Answer<'RuleOut'>
 export type SearchRuleInput = Schemas['NewRuleIn']
 export type SearchRuleChange = Schemas['RuleIn']
-export type SearchRulesQuery = Query<'/api/v1/operator/search/rules'>
+export type SearchRulesQuery = Query<'/api/v1/admin/search/rules'>
 /** A list is that of a query, or that of a category. */
 export type SearchListName = Schemas['ListIn']
 export type SearchPreview = Answer<'PreviewOut'>
 export type PreviewItem = Answer<'PreviewItemOut'>
 export type QueryReport = Answer<'ReportOut'>
 export type QueryReportRow = Answer<'ReportRowOut'>
-export type ZeroResultsQuery = Query<'/api/v1/operator/search/reports/zero-results'>
-export type LowClicksQuery = Query<'/api/v1/operator/search/reports/low-clicks'>
+export type ZeroResultsQuery = Query<'/api/v1/admin/search/reports/zero-results'>
+export type LowClicksQuery = Query<'/api/v1/admin/search/reports/low-clicks'>

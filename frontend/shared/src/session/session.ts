@@ -67,6 +67,12 @@ export async function switchMembership(membershipId: string): Promise<void> {
   accept(answer?.user ? answer : await api.me())
 }
 
+/** Switches personalisation for this person, on every device. */
+export async function choosePersonalisation(on: boolean): Promise<void> {
+  const settings = await api.changeSettings({ personalisation: on })
+  if (me.value) me.value = { ...me.value, settings }
+}
+
 const HOMES: Record<Tenant['kind'], string> = {
   enterprise: '/enterprise',
   merchant: '/seller',
