@@ -8,13 +8,13 @@ from typing import Any
 
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.test_main_job_browser import DESK, PHONE, Screen, _screen, _sign_in
+from tests.e2e.screens import DESK, PHONE, Screen, open_screen, type_login
 from tests.functional.running import Mall
 from tests.functional.shopper import EMPLOYEE, Client, body
 
 OPERATOR = "operator1@mall.example"
 NOWHERE = "zzqqxx"
-REPORTS = "/operator/search/reports"
+REPORTS = "/admin/search/reports"
 
 
 def _wait_for_count(client: Client, report: str, query: str) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def _shoot_both(screen: Screen, name: str) -> None:
 
 def _enter(screen: Screen, mall: Mall, path: str, login: str) -> None:
     screen.page.goto(f"{mall.origin}{path}")
-    _sign_in(screen, login)
+    type_login(screen, login)
     screen.see("login-submit").click()
 
 
@@ -48,7 +48,7 @@ def _first(screen: Screen, column: str) -> str | None:
 
 
 def test_synonyms_are_kept_and_switched(built_mall: Mall, browser: Browser, shots: Path) -> None:
-    with _screen(browser, built_mall, shots, DESK, phone=False) as screen:
+    with open_screen(browser, built_mall, shots, DESK, phone=False) as screen:
         _enter(screen, built_mall, "/operator", OPERATOR)
         screen.see("nav-synonyms").click()
         expect(screen.see("state-view")).to_be_visible()
@@ -76,7 +76,7 @@ def test_a_pin_is_drafted_previewed_published_and_tapped(
     with Client(built_mall.origin, EMPLOYEE) as employee:
         found = [item["product_id"] for item in employee.find("毛巾")]
     first, other = found[0], found[3]
-    with _screen(browser, built_mall, shots, DESK, phone=False) as screen:
+    with open_screen(browser, built_mall, shots, DESK, phone=False) as screen:
         _enter(screen, built_mall, "/operator/search/rules", OPERATOR)
         expect(screen.see("state-view")).to_be_visible()
         _shoot_both(screen, "desk-rules-empty")
@@ -102,7 +102,7 @@ def test_a_pin_is_drafted_previewed_published_and_tapped(
         assert _first(screen, "preview-present") == other
         _shoot_both(screen, "desk-rules-published")
 
-    with _screen(browser, built_mall, shots, PHONE, phone=True) as phone:
+    with open_screen(browser, built_mall, shots, PHONE, phone=True) as phone:
         _enter(phone, built_mall, "/search?q=毛巾", EMPLOYEE)
         with phone.page.expect_request("**/api/v1/search/clicks") as sent:
             phone.see("product-card", product_id=other).tap()
@@ -124,7 +124,7 @@ def test_a_query_that_found_nothing_gets_its_synonym_and_its_pin(
         assert employee.find(NOWHERE) == []
         row = _wait_for_count(operator, "zero-results", NOWHERE)
         assert (row["searches"], row["found_nothing"], row["handled"]) == (1, 1, False)
-        with _screen(browser, built_mall, shots, DESK, phone=False) as screen:
+        with open_screen(browser, built_mall, shots, DESK, phone=False) as screen:
             _enter(screen, built_mall, "/operator/search/reports", OPERATOR)
             expect(screen.see("report-row", query=NOWHERE)).to_be_visible()
             _shoot_both(screen, "desk-reports")
@@ -151,7 +151,7 @@ def test_a_query_that_found_nothing_gets_its_synonym_and_its_pin(
 def test_others_are_told_that_this_is_not_theirs(
     built_mall: Mall, browser: Browser, shots: Path
 ) -> None:
-    with _screen(browser, built_mall, shots, DESK, phone=False) as screen:
+    with open_screen(browser, built_mall, shots, DESK, phone=False) as screen:
         _enter(screen, built_mall, "/operator/search/reports", "marketing@bank.example")
         expect(screen.see("state-view")).to_contain_text("这个工作台不属于你现在的身份")
         expect(screen.see("own-console")).to_be_visible()
