@@ -80,7 +80,7 @@ export const shoppingTexts = {
   'search.pot.left': ['余 {amount}', '{amount} left'],
   'search.corrected': ['已按「{text}」搜索', 'Showing results for “{text}”'],
   'search.priced': ['只看「{text}」', 'Only “{text}”'],
-  'search.similar': ['没有完全符合的，以下是相近的商品', 'Nothing has every word; these come close'],
+  'search.similar': ['完全符合的不多，相近的也列在下面', 'Few have every word; close ones are listed too'],
   'search.notice.join': ['，', '; '],
   'search.verbatim': ['仍搜「{text}」', 'Search “{text}” as typed'],
   'search.degraded': ['搜索正在恢复，先按分类列出部分商品', 'Search is recovering; here is part of the category'],
