@@ -72,10 +72,6 @@ class Lexicon:
         """All words."""
         return self._weights.keys()
 
-    def weight(self, text: str) -> int:
-        """How much a word is used; 0 for one that is not known."""
-        return self._weights.get(text, 0)
-
     def spelt(self, letters: str) -> list[str]:
         """Words whose whole pinyin these letters are."""
         return self._spelt.get(letters, [])
