@@ -150,8 +150,10 @@ def order(
     ranks = [
         round(
             max(
-                sum(map(mul, weights, features(query, candidate, engine_share=score / best)))
-                for query in queries
+                [
+                    sum(map(mul, weights, features(query, candidate, engine_share=score / best)))
+                    for query in queries
+                ]
             ),
             _RANK_DIGITS,
         )
