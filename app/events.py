@@ -16,6 +16,7 @@ from kernel.outbox import listen
 from kernel.schedule import job
 from points.services.holds import expire_points
 from search.query_counts import purge_counts
+from shop.services.companions import purge_counted_orders
 
 __all__ = ["count_companions", "count_sales", "search", "wire_events"]
 
@@ -34,8 +35,8 @@ job("points.expire_points", every=timedelta(minutes=5))(expire_points)
 
 @job("kernel.purge", every=timedelta(hours=1))
 def purge() -> int:
-    """Forget delivered news, old answers, finished sessions, unused quotes and old counts of
-    queries, in batches."""
+    """Forget delivered news, old answers, finished sessions, unused quotes, old counts of
+    queries and which orders were counted long ago, in batches."""
     with write_transaction():
         done = outbox.purge(older_than=timedelta(days=7))
     with write_transaction():
@@ -46,6 +47,8 @@ def purge() -> int:
         done += purge_quotes()
     with write_transaction():
         done += purge_counts()
+    with write_transaction():
+        done += purge_counted_orders()
     return done
 
 

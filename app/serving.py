@@ -18,6 +18,7 @@ from app.factory import create_app
 from kernel.faults import FAULT_EXIT
 from kernel.processes import die_with_parent
 from kernel.settings import Settings
+from search.indexing import suggestion_file
 from search.query_counts import start_writing
 
 _CONNECTIONS = 500
@@ -31,6 +32,7 @@ def serve(settings: Settings, *, port: int) -> None:
         _serve_here(settings, port)
     else:
         # Stays shared with the processes that are forked from here.
+        suggestion_file().lexicon()
         gc.collect()
         gc.freeze()
         _Arbiter(_Gunicorn(settings, port)).run()
@@ -38,6 +40,8 @@ def serve(settings: Settings, *, port: int) -> None:
 
 def _serve_here(settings: Settings, port: int) -> None:
     app = create_app()
+    # Made here, not in the middle of somebody's first search.
+    suggestion_file().lexicon()
     start_writing(app)
     # What is loaded now lives for ever: the collector need not walk it in the middle of a request.
     gc.collect()

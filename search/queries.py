@@ -341,6 +341,15 @@ def rest_query(
     )
 
 
+def weigh(view: EngineView, matches: Matches, intent: frozenset[int]) -> list[ranking.RankedQuery]:
+    """The query and its variants with the rarity of their tokens."""
+    weighed = [ranking.weigh_query(matches.query, matches.statistics, intent)]
+    for variant in map(tokenise_query, matches.plan.variants):
+        statistics = view.statistics(_tokens(variant))
+        weighed.append(ranking.weigh_query(variant, statistics, intent))
+    return weighed
+
+
 def rank(
     view: EngineView,
     matches: Matches,
@@ -350,12 +359,8 @@ def rank(
 ) -> RankedList:
     """The candidates in the order of the second stage; ``intent`` are categories named."""
     found = matches.found
-    weighed = [ranking.weigh_query(matches.query, matches.statistics, intent)]
-    for variant in map(tokenise_query, matches.plan.variants):
-        statistics = view.statistics(_tokens(variant))
-        weighed.append(ranking.weigh_query(variant, statistics, intent))
     order = ranking.order(
-        weighed,
+        weigh(view, matches, intent),
         view.candidates(found.hits),
         [hit.score for hit in found.hits],
         weights.second_stage,

@@ -135,6 +135,17 @@ def _closeness(title: Sequence[str], found: AbstractSet[str], wanted: int) -> fl
     return (len(found) / best) * (len(found) / wanted)
 
 
+def feature_rows(
+    query: RankedQuery, candidates: Sequence[Candidate], engine_scores: Sequence[float]
+) -> list[tuple[float, ...]]:
+    """The features of each candidate; its score stands beside the best one's."""
+    best = max(engine_scores, default=0.0) or 1.0
+    return [
+        features(query, candidate, engine_share=score / best)
+        for candidate, score in zip(candidates, engine_scores, strict=True)
+    ]
+
+
 def order(
     queries: Sequence[RankedQuery],
     candidates: Sequence[Candidate],
@@ -146,17 +157,9 @@ def order(
     Of several queries that say the same the one counts by which a candidate ranks highest.
     Ranks are compared as far as the scores of all engines agree.
     """
-    best = max(engine_scores, default=0.0) or 1.0
+    tables = [feature_rows(query, candidates, engine_scores) for query in queries]
     ranks = [
-        round(
-            max(
-                [
-                    sum(map(mul, weights, features(query, candidate, engine_share=score / best)))
-                    for query in queries
-                ]
-            ),
-            _RANK_DIGITS,
-        )
-        for candidate, score in zip(candidates, engine_scores, strict=True)
+        round(max([sum(map(mul, weights, row)) for row in rows]), _RANK_DIGITS)
+        for rows in zip(*tables, strict=True)
     ]
     return sorted(range(len(ranks)), key=lambda position: -ranks[position])

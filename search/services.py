@@ -27,7 +27,6 @@ from search.requests import ResolvedSearch, SearchRequest, SortBy, resolve
 from search.rules import arrangement_of
 from search.showing import Item, show
 from search.synonyms import current_synonyms
-from search.tokens import QueryTokens
 from search.understanding.intents import category_intent
 from search.weights import get_weights
 from shop.services.categories import category_tree
@@ -144,13 +143,13 @@ def _facets(found: ResolvedSearch, plan: TextPlan) -> tuple[base.Facet, ...]:
     )
 
 
-def _find(
-    found: ResolvedSearch, query: QueryTokens, ask: Callable[[TextPlan], EngineQuery]
-) -> queries.Matches:
-    """The match set, chosen from text and programme alone, and what was asked of it."""
+def find_matches(found: ResolvedSearch, ask: Callable[[TextPlan], EngineQuery]) -> queries.Matches:
+    """The match set of a search by words, chosen from text and programme alone, and what was
+    asked of it."""
+    assert found.query is not None
     return queries.find_matches(
         found.view,
-        query,
+        found.query,
         ask,
         visible=visible_clause(found.seen),
         weights=get_weights(),
@@ -173,7 +172,7 @@ def _relevance_page(found: ResolvedSearch, arrangement: Arrangement) -> _Page:
             weights=get_weights(),
         )
 
-    matches = _find(found, query, ask)
+    matches = find_matches(found, ask)
     intent = category_intent(matches.query, category_tree())
     ranked = queries.rank(found.view, matches, weights=get_weights(), intent=intent)
     kept = KeptList([hit.product_id for hit in ranked.hits], ranked.total, ranked.facets)
@@ -262,7 +261,7 @@ def _sorted_page(found: ResolvedSearch, cursor: Cursor | None) -> _Page:
 
     plan = _BROWSE if cursor is None else cursor.plan
     if cursor is None and found.query is not None:
-        matches = _find(found, found.query, ask)
+        matches = find_matches(found, ask)
         plan, answer = matches.plan, matches.found
     else:
         answer = found.view.search(ask(plan))

@@ -55,13 +55,12 @@ def collect(
             )
 
         matches = queries.find_matches(view, query, ask, visible=Everything(), weights=weights)
-        weighed = ranking.weigh_query(matches.query, matches.statistics)
         hits = matches.found.hits
-        best = max((hit.score for hit in hits), default=0.0) or 1.0
-        rows = [
-            ranking.features(weighed, candidate, engine_share=hit.score / best)
-            for hit, candidate in zip(hits, view.candidates(hits), strict=True)
-        ]
+        rows = ranking.feature_rows(
+            ranking.weigh_query(matches.query, matches.statistics),
+            view.candidates(hits),
+            [hit.score for hit in hits],
+        )
         answers = [
             place
             for place, hit in enumerate(hits)

@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pypinyin import Style, lazy_pinyin
-
 from search.tokens import is_han, normalise, syllables, tokenise_query
 from search.understanding.lexicon import Lexicon
 from search.understanding.similar_letters import look_alikes
@@ -35,7 +33,7 @@ def make_typos(
     chance = random.Random(seed)  # noqa: S311
     homophones: dict[str, list[str]] = {}
     for letter in letters:
-        homophones.setdefault(lazy_pinyin(letter, style=Style.NORMAL)[0], []).append(letter)
+        homophones.setdefault(syllables(letter)[0], []).append(letter)
     found: list[Typo] = []
     for text in chance.sample(list(queries), len(queries)):
         if len(found) == count:
@@ -54,7 +52,7 @@ def _wrong(text: str, homophones: dict[str, list[str]], chance: random.Random) -
         return None
     place = chance.choice(places)
     letter = text[place]
-    alike = homophones.get(lazy_pinyin(letter, style=Style.NORMAL)[0], [])
+    alike = homophones.get(syllables(letter)[0], [])
     others = sorted({*alike, *look_alikes(letter)} - {letter})
     return text[:place] + chance.choice(others) + text[place + 1 :] if others else None
 

@@ -203,6 +203,7 @@ class CountedOrder(Base):
     __tablename__ = "counted_order"
 
     order_id: Mapped[str] = mapped_column(String(32), primary_key=True)  # public id
+    counted_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False, index=True)
 
 
 class CartItem(Base):

@@ -7,6 +7,8 @@ Revises: 0007
 import sqlalchemy as sa
 from alembic import op
 
+import kernel.db
+
 revision = "0008"
 down_revision = "0007"
 branch_labels = None
@@ -42,8 +44,10 @@ def upgrade() -> None:
     op.create_table(
         "counted_order",
         sa.Column("order_id", sa.String(length=32), nullable=False),
+        sa.Column("counted_at", kernel.db.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("order_id", name="pk_counted_order"),
     )
+    op.create_index("ix_counted_order_counted_at", "counted_order", ["counted_at"])
     # On for who is there already, as it is for who comes.
     op.add_column(
         "person",

@@ -35,7 +35,7 @@ def price_words(text: str) -> PriceWords | None:
         rest = " ".join(f"{text[: match.start()]} {text[match.end() :]}".split())
         low, high = bounds(match)
         if rest and (low is None or high is None or low <= high):
-            return PriceWords(match.group().strip(), low, high, rest)
+            return PriceWords(match.group().strip().rstrip("的"), low, high, rest)
     return None
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import permutations
 
-from sqlalchemy import bindparam, case, insert, select, update
+from sqlalchemy import bindparam, case, delete, insert, select, update
 
+from kernel import clock
 from kernel.db import changed_rows, db, insert_once, run
 from shop.models import BoughtTogether, CountedOrder, Product
 
@@ -23,6 +25,9 @@ MAX_COMPANIONS = 50
 # what a single person has bought.
 MIN_ORDERS = 2
 
+
+# News of an order comes again within days, if at all.
+KEPT = timedelta(days=90)
 
 # Statements that are run for every pair are made once: building one costs more than running it.
 _ADD = (
@@ -95,12 +100,26 @@ def count_baskets(baskets: Iterable[Basket]) -> int:
     return len(fresh)
 
 
+def purge_counted_orders(*, limit: int = 5000) -> int:
+    """Forget which orders were counted long ago; their pairs stay. The caller commits."""
+    ids = db.session.scalars(
+        select(CountedOrder.order_id)
+        .where(CountedOrder.counted_at < clock.now() - KEPT)
+        .limit(limit)
+    ).all()
+    if ids:
+        run(delete(CountedOrder).where(CountedOrder.order_id.in_(ids)))
+    return len(ids)
+
+
 def _counted(basket: Basket) -> list[str]:
     return list(dict.fromkeys(basket.product_ids))[:MAX_PRODUCTS]
 
 
 def _is_new(basket: Basket) -> bool:
-    return len(_counted(basket)) > 1 and insert_once(_COUNT_ORDER, {"order_id": basket.order_id})
+    if len(_counted(basket)) < 2:
+        return False
+    return insert_once(_COUNT_ORDER, {"order_id": basket.order_id, "counted_at": clock.now()})
 
 
 def _internal_ids(public_ids: Iterable[str]) -> dict[str, int]:

@@ -90,7 +90,7 @@ def test_nothing_hidden_is_corrected_to(shelf: World) -> None:
 def test_words_about_a_price_are_a_filter(shelf: World) -> None:
     result = find("80元以内的家用")
 
-    assert result.price_words == "80元以内的"
+    assert result.price_words == "80元以内"
     assert {item.price_minor for item in result.items} == {5_000, 7_500}
     assert result.total == find("家用", price_max=8_000).total == 8
 
@@ -119,7 +119,7 @@ def test_a_search_is_explained_step_by_step(shelf: World) -> None:
     said = explain(viewer(), SearchRequest("80元以内的保温怀"))
     steps = {step["step"]: step for step in said["steps"]}
 
-    assert steps["price"]["words"] == "80元以内的"
+    assert steps["price"]["words"] == "80元以内"
     assert steps["correct"]["taken"] == "保温杯"
     assert steps["match"] == {"step": "match", "kind": "all", "total": 4}
     assert "保温杯" in said["hits"][0]["title"]

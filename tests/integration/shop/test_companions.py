@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, text
 
+from kernel import clock
 from kernel.db import db, write_transaction
 from merchants.services import MerchantView
 from shop.models import BoughtTogether
 from shop.services.companions import (
+    KEPT,
     MAX_COMPANIONS,
     MAX_PRODUCTS,
     Basket,
     companions_of,
     count_baskets,
+    purge_counted_orders,
 )
 from tests.factories.catalogue import build_offer
 from tests.factories.people import build_person
+
+NOON = datetime(2026, 11, 25, 4, tzinfo=UTC)
 
 
 @dataclass
@@ -153,3 +159,19 @@ def test_a_product_has_so_many_companions_and_no_more(north: MerchantView) -> No
     for number in range(1, MAX_COMPANIONS + 3):
         _count(*(shop.basket(f"ord_{number}_{who}", who, 0, number) for who in range(2)))
     assert shop.companions(0, limit=1_000) == list(range(1, MAX_COMPANIONS + 1))
+
+
+def test_which_orders_were_counted_is_forgotten_in_time_and_their_pairs_stay(shop: Shop) -> None:
+    with clock.frozen(NOON - KEPT - timedelta(minutes=1)):
+        _count(shop.basket("ord_1", 0, 0, 1), shop.basket("ord_2", 1, 0, 1))
+    with clock.frozen(NOON - KEPT + timedelta(minutes=1)):
+        _count(shop.basket("ord_3", 2, 0, 1))
+    with clock.frozen(NOON), write_transaction():
+        assert [purge_counted_orders(limit=1), purge_counted_orders(), purge_counted_orders()] == [
+            1,
+            1,
+            0,
+        ]
+
+    assert db.session.scalars(text("SELECT order_id FROM counted_order")).all() == ["ord_3"]
+    assert shop.companions(0) == [1]

@@ -48,10 +48,10 @@ def test_simplifying_keeps_the_length(text: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "found"),
     [
-        ("100元以内的保温杯", PriceWords("100元以内的", None, 10_000, "保温杯")),
+        ("100元以内的保温杯", PriceWords("100元以内", None, 10_000, "保温杯")),
         ("保温杯 50-100元", PriceWords("50-100元", 5_000, 10_000, "保温杯")),
         ("50元到99.9元 茶叶", PriceWords("50元到99.9元", 5_000, 9_990, "茶叶")),
-        ("不超过200块的枕头", PriceWords("不超过200块的", None, 20_000, "枕头")),
+        ("不超过200块的枕头", PriceWords("不超过200块", None, 20_000, "枕头")),
         ("茶叶 300元以上", PriceWords("300元以上", 30_000, None, "茶叶")),
         ("100元以内", None),
         ("100-50元 茶叶", None),
