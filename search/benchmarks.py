@@ -34,7 +34,7 @@ from search.weights import get_weights
 
 _ALL_GOODS = Viewer(membership_id=0, person_id=0, enterprise_id=None)
 _PRICE_MAX = 50_000
-_CANDIDATES = 100
+_CANDIDATES = 80
 _FACETS: dict[str, Any] = {
     "brand": {"terms": {"field": NumberField.BRAND.value, "size": 50, "segment_size": 1_000_000}},
     "category": {"terms": {"field": NumberField.CATEGORY.value, "size": 50}},

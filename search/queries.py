@@ -28,7 +28,7 @@ from search.engines.base import (
     TokenField,
 )
 from search.tokens import SUFFIX_MARK, LatinRun, QueryTokens, tokenise_query
-from search.understanding.corrections import Correction, Reason, corrections
+from search.understanding.corrections import choose, corrections
 from search.understanding.lexicon import Lexicon
 from search.understanding.variants import Alternatives, synonym_variants
 from search.weights import Weights
@@ -39,8 +39,6 @@ LIST_END = 1_000
 _SPELLING_LENGTH = 4
 _RARE_SHARE = 0.0005
 _RARE_COUNT = 3
-# Of more, some are right whatever is wrong with one, and half of them find what is meant.
-_CORRECTED_UNITS = 8
 
 
 class MatchKind(StrEnum):
@@ -123,69 +121,36 @@ def find_matches(
         corrected,
         synonym_variants(query, alternatives),
     )
-    if (
-        plan.variants or _most_matches(statistics, query, plan) >= weights.strict_enough
-    ) and view.any_match([seen(query, plan)], at_least=weights.strict_enough)[0]:
-        return Matches(query, plan, view.search(ask(plan)), statistics)
     possible = corrections(query.text, lexicon) if lexicon is not None else []
-    meant = ""
-    if possible and len(query.units) <= _CORRECTED_UNITS:
-        meant = _correct(view, query, plan, visible, possible)
-    if not meant and possible:
-        meant = _spell_out(view, query, statistics, visible, possible)
-    if meant:
-        return find_matches(
-            view,
-            tokenise_query(meant),
-            ask,
-            visible=visible,
-            weights=weights,
-            alternatives=alternatives,
-            corrected=meant,
+    enough = weights.strict_enough
+    hopeful = plan.variants or _most_matches(statistics, query, plan) >= enough
+    if hopeful or possible:
+        plans = [plan, *(replace(plan, corrected=each.text, variants=()) for each in possible)]
+        as_typed, *as_meant = view.counts(
+            [seen(each.tokens(query), each) for each in plans], up_to=enough
         )
+        pairs = statistics.frequencies[TokenField.GRAMS]
+        meant = choose(possible, as_meant, as_typed, [pair for pair in query.grams if pairs[pair]])
+        if as_typed >= enough and not meant:
+            return Matches(query, plan, view.search(ask(plan)), statistics)
+        if meant:
+            matches = find_matches(
+                view,
+                tokenise_query(meant),
+                ask,
+                visible=visible,
+                weights=weights,
+                alternatives=alternatives,
+                corrected=meant,
+            )
+            if matches.plan.kind is not MatchKind.SOME_CHARACTERS:
+                return matches
     plan = replace(plan, kind=MatchKind.HALF_OF_CHARACTERS)
     found = view.search(ask(plan))
-    if not found.total and query.units and not view.any_match([seen(query, plan)])[0]:
+    if not found.total and query.units and not view.counts([seen(query, plan)])[0]:
         plan = replace(plan, kind=MatchKind.SOME_CHARACTERS)
         found = view.search(ask(plan))
     return Matches(query, plan, found, statistics)
-
-
-def _correct(
-    view: EngineView,
-    query: QueryTokens,
-    typed: TextPlan,
-    visible: Clause,
-    possible: Sequence[Correction],
-) -> str:
-    """The likeliest correction that finds all its words, where what was typed finds nothing."""
-    plans = [TextPlan(MatchKind.ALL_WORDS, typed.spelt, corrected=each.text) for each in possible]
-    as_typed, *found = view.any_match(
-        [AllOf((visible, match_clause(plan.tokens(query), plan))) for plan in (typed, *plans)]
-    )
-    if as_typed:
-        return ""
-    meant = (plan.corrected for plan, leads in zip(plans, found, strict=True) if leads)
-    return next(meant, "")
-
-
-def _spell_out(
-    view: EngineView,
-    query: QueryTokens,
-    statistics: TermStatistics,
-    visible: Clause,
-    possible: Sequence[Correction],
-) -> str:
-    """The likeliest reading of letters that no goods have, where half of it finds something."""
-    counts = statistics.frequencies[TokenField.CHARS]
-    strange = [run.text for run in query.latin if len(run.text) > 1 and not counts[run.text]]
-    for each in possible:
-        if each.reason is Reason.LETTER or all(run in each.text for run in strange):
-            continue
-        tokens = tokenise_query(each.text)
-        half = match_clause(tokens, TextPlan(MatchKind.HALF_OF_CHARACTERS))
-        return each.text if view.any_match([AllOf((visible, half))])[0] else ""
-    return ""
 
 
 def _tokens(query: QueryTokens) -> dict[TokenField, Sequence[str]]:

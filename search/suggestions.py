@@ -26,6 +26,7 @@ from search.engines.files import replace_file, stamp
 from search.goods_filters import Scope, visible_clause
 from search.queries import MatchKind, TextPlan, match_clause
 from search.tokens import is_han, normalise, spellings, syllables, tokenise_query
+from search.understanding.everyday import everyday
 from search.understanding.lexicon import Lexicon, Word
 from shop.rules import GoodsRule
 from shop.services.categories import category_tree
@@ -136,7 +137,9 @@ class SuggestionList:
             else:
                 named = most if entry.kind in {Kind.BRAND, Kind.CATEGORY} else 0
                 words[entry.text] = max(words.get(entry.text, 0), named + entry.weight)
-        return Lexicon(Word(text, weight) for text, weight in (*letters.items(), *words.items()))
+        return Lexicon(
+            (Word(text, weight) for text, weight in (*letters.items(), *words.items())), everyday()
+        )
 
     def to_json(self) -> bytes:
         """The file's content."""
@@ -270,10 +273,10 @@ _REF_FIELDS = {
 }
 
 
-def _lead_somewhere(viewer: Viewer, entries: Sequence[Entry], visible: Clause) -> Sequence[bool]:
+def _lead_somewhere(viewer: Viewer, entries: Sequence[Entry], visible: Clause) -> Sequence[object]:
     """Of each entry, whether it leads to something that may be seen."""
     try:
-        return get_engine().view().any_match([AllOf((visible, _target(each))) for each in entries])
+        return get_engine().view().counts([AllOf((visible, _target(each))) for each in entries])
     except EngineUnavailable:
         return [_may_lead(viewer.programme, entry) for entry in entries]
 

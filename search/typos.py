@@ -134,4 +134,4 @@ def _share(hits: Sequence[bool]) -> float:
 
 def letters_of(lexicon: Lexicon) -> list[str]:
     """The Han characters that the mall's titles are written with."""
-    return sorted(text for text in lexicon.texts() if len(text) == 1)
+    return sorted(text for text in lexicon.own_words() if len(text) == 1)

@@ -340,8 +340,8 @@ class EngineView(Protocol):
 
     def count(self, where: Clause) -> int: ...
 
-    def any_match(self, filters: Sequence[Clause], *, at_least: int = 1) -> list[bool]:
-        """Of each filter, whether so many listings match it; they are not all counted."""
+    def counts(self, filters: Sequence[Clause], *, up_to: int = 1) -> list[int]:
+        """Of each filter, how many listings match it; nobody counts further than ``up_to``."""
         ...
 
     def statistics(self, tokens: Mapping[TokenField, Sequence[str]]) -> TermStatistics:

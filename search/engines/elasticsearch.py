@@ -111,14 +111,14 @@ class ElasticsearchView:
         )
         return 0 if answer is None else int(answer["count"])
 
-    def any_match(self, filters: Sequence[Clause], *, at_least: int = 1) -> list[bool]:
-        """Of each filter, whether so many listings match it; one request."""
+    def counts(self, filters: Sequence[Clause], *, up_to: int = 1) -> list[int]:
+        """Of each filter, how many listings match it, at most ``up_to``; one request."""
         if not filters:
             return []
         searches: list[Body] = []
         for each in filters:
             query = {"bool": {"filter": living(flatten(each))}}
-            searches += [{}, {"query": query, "size": 0, "terminate_after": at_least}]
+            searches += [{}, {"query": query, "size": 0, "terminate_after": up_to}]
         answer = self._ask(
             lambda: self._server.reading.msearch(
                 index=self._generations.live_alias,
@@ -127,8 +127,8 @@ class ElasticsearchView:
             )
         )
         if answer is None:
-            return [False] * len(filters)
-        return [_count(each) >= at_least for each in answer["responses"]]
+            return [0] * len(filters)
+        return [min(_count(each), up_to) for each in answer["responses"]]
 
     def statistics(self, tokens: Mapping[TokenField, Sequence[str]]) -> TermStatistics:
         """How rare the tokens are; what was asked some minutes ago is remembered."""

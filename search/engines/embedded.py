@@ -113,9 +113,9 @@ class EmbeddedView:
         found = self._searcher.search(compile_clause(self._living(where)), limit=1, count=True)
         return int(found.count)
 
-    def any_match(self, filters: Sequence[Clause], *, at_least: int = 1) -> list[bool]:
-        """Of each filter, whether so many listings match it."""
-        return [self.count(each) >= at_least for each in filters]
+    def counts(self, filters: Sequence[Clause], *, up_to: int = 1) -> list[int]:
+        """Of each filter, how many listings match it, at most ``up_to``."""
+        return [min(self.count(each), up_to) for each in filters]
 
     def statistics(self, tokens: Mapping[TokenField, Sequence[str]]) -> TermStatistics:
         """How rare the tokens of each field are (deleted listings may still be counted)."""

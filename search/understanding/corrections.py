@@ -1,26 +1,39 @@
-"""What may have been meant by a query that finds nothing as it stands.
+"""What may have been meant by a query: the likeliest ways to read it, slips and pinyin included.
 
-Every correction replaces one stretch of the query by words of the lexicon: pinyin or initials by
-the word, a word half in letters or with one letter off by the word. Which of them is right is
-asked of the index: the first that finds goods with all of its words.
+A query is read as words of the lexicon, each either as typed or as one may type it: by pinyin or
+initials, half in Han and half in letters, with a letter mixed up or left out. Every word costs as
+much as it is surprising, every slip something more; the ways that cost least are looked for. Which
+of them is right is asked of the index (``search.queries``).
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
-from search.tokens import HAN, is_han, syllables
+from search.tokens import HAN, is_han
 from search.understanding.lexicon import Lexicon
-from search.understanding.similar_letters import differing, mixed_up
 
-MOST = 8
-_RUNS = re.compile(rf"[{HAN}]+|[a-z]+")
-_HAN_BEFORE = re.compile(rf"[{HAN}]{{1,3}}$")
-_MAX_RUN = 24
-_WINDOWS = range(2, 6)
-_INITIALS = range(2, 6)
+MOST = 6
+_MAX_TEXT = 40
+_RUNS = re.compile(rf"[{HAN}]+|[a-z]+|[^a-z{HAN}]+")
+_LONGEST_WORD = 8
+_WINDOWS = range(2, 5)
+_INITIALS = range(2, 7)
+# Readings kept at each place, and words tried for each stretch and slip.
+_KEPT = 4
 _OF_EACH = 3
+# What nobody knows: a letter of Han (of a name, often), a Latin word with each of its letters.
+_UNKNOWN = 15.0
+_LATIN, _LATIN_LETTER = 8.0, 2.5
+# A Latin word with letters after it.
+_JOINED = 2.0
+# Less likely than typed by this much (in powers of e), and nothing is asked about it.
+_TOO_UNLIKELY = -8.0
+# What goods bear out is taken before what is likelier by no more than this.
+_BORNE_OUT = 6.0
+_SURE_SPELLING, _SURE_UNSEEN, _SURE_SLIP, _EVIDENT = 0.0, 1.0, 6.0, 4.0
 
 
 class Reason(StrEnum):
@@ -30,116 +43,224 @@ class Reason(StrEnum):
     INITIALS = "initials"
     MIXED = "mixed"
     LETTER = "letter"
+    MISSING = "missing"
+
+
+_COSTS = {
+    Reason.PINYIN: 3.0,
+    Reason.INITIALS: 8.0,
+    Reason.MIXED: 4.0,
+    Reason.LETTER: 6.0,
+    Reason.MISSING: 8.0,
+}
+_SLIPS = {Reason.LETTER, Reason.MISSING}
+# A short word is soon another one.
+_SHORT_LETTER = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """The whole query as it may have been meant; ``cost`` orders corrections, least first."""
+    """The whole query as it may have been meant.
+
+    ``gain`` is how much likelier that is than the query as typed, as a power of e; ``is_common``
+    whether the words put in are everybody's, and not such as only this mall's goods have.
+    """
 
     text: str
-    reason: Reason
+    reasons: tuple[Reason, ...]
+    gain: float
+    is_common: bool
+
+    @property
+    def is_spelling(self) -> bool:
+        """Whether letters were read as Han, and nothing else: people hardly type such by chance."""
+        return all(reason in {Reason.PINYIN, Reason.MIXED} for reason in self.reasons)
+
+
+class _Edge(NamedTuple):
+    """A stretch of the text up to ``end`` read as ``text``."""
+
+    end: int
+    text: str
     cost: float
+    reason: Reason | None = None
+
+
+class _Reading(NamedTuple):
+    """What the text up to some place was read as; ``words`` were put in for ``reasons``."""
+
+    cost: float
+    text: str
+    reasons: tuple[Reason, ...] = ()
+    words: tuple[str, ...] = ()
+
+    def longer(self, edge: _Edge) -> "_Reading":
+        cost, text = self.cost + edge.cost, self.text + edge.text
+        if edge.reason is None:
+            return _Reading(cost, text, self.reasons, self.words)
+        return _Reading(cost, text, (*self.reasons, edge.reason), (*self.words, edge.text))
+
+
+_Edges = Callable[[str, int, int, int, Lexicon], Iterator[_Edge]]
 
 
 def corrections(text: str, lexicon: Lexicon) -> list[Correction]:
     """At most ``MOST`` corrections of a normalised query, the likeliest first."""
-    best: dict[str, Correction] = {}
-    for match in _RUNS.finditer(text):
-        run = match.group()[:_MAX_RUN]
-        before = _HAN_BEFORE.search(text, 0, match.start())
-        for start, end, word, reason, cost in _replacements(
-            run, before.group() if before else "", lexicon
-        ):
-            at, to = match.start() + start, match.start() + end
-            corrected = f"{text[:at]}{word}{text[to:]}"
-            known = best.get(corrected)
-            if corrected != text and (known is None or cost < known.cost):
-                best[corrected] = Correction(corrected, reason, cost)
-    return sorted(best.values(), key=lambda each: (each.cost, each.text))[:MOST]
-
-
-_Replacement = tuple[int, int, str, Reason, float]
-
-
-def _replacements(run: str, before: str, lexicon: Lexicon) -> Iterator[_Replacement]:
-    """``before`` are the Han that the run follows at once; a word may have begun there."""
-    if not is_han(run):
-        yield from _of_letters(run, lexicon)
-        for length in range(1, len(before) + 1):
-            for word in lexicon.begun(before[-length:], run)[:_OF_EACH]:
-                cost = lexicon.cost(word) - 4.0 * len(word)
-                yield -length, len(run), word, Reason.MIXED, cost
-        return
-    unknown = _unknown_places(run, lexicon)
-    for length in _WINDOWS:
-        for start in range(len(run) - length + 1):
-            window = run[start : start + length]
-            if window in lexicon or unknown.isdisjoint(range(start, start + length)):
-                continue
-            plausible = (word for word in lexicon.one_off(window) if _is_slip(window, word))
-            for word, _ in zip(plausible, range(_OF_EACH), strict=False):
-                # What explains more of the query is likelier than a frequent word.
-                cost = lexicon.cost(word) - 4.0 * len(word)
-                yield start, start + length, word, Reason.LETTER, cost
-
-
-def _unknown_places(run: str, lexicon: Lexicon) -> set[int]:
-    """Places that no word of the lexicon covers."""
-    unknown = set(range(len(run)))
-    for length in _WINDOWS:
-        for start in range(len(run) - length + 1):
-            if run[start : start + length] in lexicon:
-                unknown.difference_update(range(start, start + length))
-    return unknown
-
-
-def _is_slip(typed: str, word: str) -> bool:
-    """Whether a word of Han is easily typed like this: a letter mixed up, or one left out."""
-    if len(word) != len(typed):
-        return len(word) > 2
-    return len(word) > 3 or all(mixed_up(left, right) for left, right in differing(typed, word))
-
-
-def _of_letters(run: str, lexicon: Lexicon) -> Iterator[_Replacement]:
-    if run in lexicon or len(run) < 2:
-        return
-    whole = 0, len(run)
-    for words in spell_out(run, lexicon):
-        cost = sum(map(lexicon.cost, words)) - 2.0 * len(run)
-        yield *whole, "".join(words), Reason.PINYIN, cost
-    if len(run) in _INITIALS:
-        for word in lexicon.with_initials(run)[:_OF_EACH]:
-            yield *whole, word, Reason.INITIALS, lexicon.cost(word) - len(run)
-    for word in lexicon.one_off(run)[:_OF_EACH]:
-        if not is_han(word):
-            yield *whole, word, Reason.LETTER, lexicon.cost(word) - 2.0 * len(run)
-
-
-def spell_out(letters: str, lexicon: Lexicon) -> list[tuple[str, ...]]:
-    """The likeliest words that the letters are the pinyin of; no list where they are none.
-
-    The least surprising way over all ways to cut the letters into words of the lexicon; a second
-    one where the last word has a homophone.
-    """
-    best: list[tuple[float, tuple[str, ...]] | None] = [None] * (len(letters) + 1)
-    best[0] = (0.0, ())
-    for end in range(1, len(letters) + 1):
-        for start in range(max(end - lexicon.longest_spelling, 0), end):
-            before = best[start]
-            if before is None:
-                continue
-            for word in lexicon.spelt(letters[start:end])[:1]:
-                cost = before[0] + lexicon.cost(word)
-                known = best[end]
-                if known is None or cost < known[0]:
-                    best[end] = cost, (*before[1], word)
-    found = best[-1]
-    if found is None:
+    if not lexicon or len(text) > _MAX_TEXT:
         return []
-    words = found[1]
-    return [words, *(_other_homophones(words, lexicon))]
+    as_typed = _cheapest(text, lexicon, _literal, kept=1)[0].cost
+    readings = _cheapest(text, lexicon, _edges, kept=_KEPT)
+    found = [
+        Correction(
+            text=reading.text,
+            reasons=reading.reasons,
+            gain=round(as_typed - reading.cost, 3),
+            is_common=all(map(lexicon.is_common, reading.words)),
+        )
+        for reading in readings
+        if reading.text != text and as_typed - reading.cost > _TOO_UNLIKELY
+    ]
+    return found[:MOST]
 
 
-def _other_homophones(words: tuple[str, ...], lexicon: Lexicon) -> Iterable[tuple[str, ...]]:
-    alike = lexicon.spelt("".join(syllables(words[-1])))
-    return [(*words[:-1], word) for word in alike if word != words[-1]][: _OF_EACH - 1]
+def choose(
+    possible: Sequence[Correction], counts: Sequence[int], as_typed: int, pairs: Iterable[str]
+) -> str:
+    """The text of the correction to take, or nothing.
+
+    ``counts`` say how many goods have all words of each, ``as_typed`` of what was typed; ``pairs``
+    are the neighbouring letters of it that some goods have. The likeliest correction that finds
+    goods is taken. What finds goods as it was typed is only corrected where it is evidently
+    spelling: the pinyin of goods matched then, and their names say more. Where nothing is found
+    with all words, the likeliest correction will do if it is sure by itself, and of common words:
+    one of this mall alone would tell of goods that the person may not see.
+    """
+    if not possible:
+        return ""
+    best = possible[0]
+    for each, count in zip(possible, counts, strict=True):
+        if best.gain - each.gain > _BORNE_OUT:
+            break
+        if count and (not as_typed or (each.is_spelling and each.gain >= _EVIDENT)):
+            return each.text
+    if as_typed or not best.is_common or best.gain < _sure(best, pairs):
+        return ""
+    return best.text
+
+
+def _sure(correction: Correction, pairs: Iterable[str]) -> float:
+    """The gain from which a correction needs no goods to bear it out. A slip of Han may well be
+    a name, less so where no goods have these letters together."""
+    if correction.is_spelling:
+        return _SURE_SPELLING
+    return _SURE_UNSEEN if all(pair in correction.text for pair in pairs) else _SURE_SLIP
+
+
+def _cheapest(text: str, lexicon: Lexicon, edges: _Edges, *, kept: int) -> list[_Reading]:
+    """The readings of the whole text that cost least, each text once."""
+    runs = [match.span() for match in _RUNS.finditer(text)]
+    best: list[dict[str, _Reading]] = [{} for _ in range(len(text) + 1)]
+    best[0][""] = _Reading(0.0, "")
+    for begin, end in runs:
+        for start in range(begin, end):
+            before = sorted(best[start].values())[:kept]
+            if not before:
+                continue
+            for edge in edges(text, start, begin, end, lexicon):
+                for reading in before:
+                    if edge.reason is None or _may_follow(edge.reason, reading.reasons):
+                        _keep(best[edge.end], reading, edge)
+    return sorted(best[-1].values())[:kept]
+
+
+def _may_follow(reason: Reason, before: tuple[Reason, ...]) -> bool:
+    """One slip in a query is all that is looked for; letters may be spelling all over it."""
+    return not before or (reason not in _SLIPS and _SLIPS.isdisjoint(before))
+
+
+def _keep(known: dict[str, _Reading], reading: _Reading, edge: _Edge) -> None:
+    longer = reading.longer(edge)
+    found = known.get(longer.text)
+    if found is None or longer < found:
+        known[longer.text] = longer
+
+
+def _literal(text: str, start: int, begin: int, end: int, lexicon: Lexicon) -> Iterator[_Edge]:
+    """The stretches from ``start`` as they were typed; its run goes from ``begin`` to ``end``."""
+    letter = text[start]
+    if is_han(letter):
+        for stop in range(start + 1, min(end, start + _LONGEST_WORD) + 1):
+            cost = lexicon.cost(text[start:stop])
+            if cost is not None:
+                yield _Edge(stop, text[start:stop], cost)
+            elif stop == start + 1:
+                yield _Edge(stop, letter, _UNKNOWN)
+    elif letter.isascii() and letter.isalpha():
+        if start == begin:
+            run = text[begin:end]
+            cost = lexicon.cost(run)
+            yield _Edge(end, run, _LATIN + _LATIN_LETTER * len(run) if cost is None else cost)
+            for stop in range(start + 2, end):
+                cost = lexicon.cost(text[start:stop])
+                if cost is not None:
+                    yield _Edge(stop, text[start:stop], cost + _JOINED)
+    else:
+        yield _Edge(end, text[start:end], 0.0)
+
+
+def _edges(text: str, start: int, begin: int, end: int, lexicon: Lexicon) -> Iterator[_Edge]:
+    yield from _literal(text, start, begin, end, lexicon)
+    letter = text[start]
+    if is_han(letter):
+        yield from _slips_of_han(text, start, end, lexicon)
+        yield from _half_words(text, start, end, lexicon)
+    elif letter.isascii() and letter.isalpha():
+        yield from _spelt(text, start, end, lexicon)
+        if start == begin:
+            yield from _whole_runs(text[begin:end], end, lexicon)
+
+
+def _reading_edges(
+    words: list[str], end: int, reason: Reason, lexicon: Lexicon, slip: float | None = None
+) -> Iterator[_Edge]:
+    for word in words[:_OF_EACH]:
+        cost = lexicon.cost(word)
+        if cost is not None:
+            yield _Edge(end, word, cost + (_COSTS[reason] if slip is None else slip), reason)
+
+
+def _slips_of_han(text: str, start: int, end: int, lexicon: Lexicon) -> Iterator[_Edge]:
+    for length in _WINDOWS:
+        stop = start + length
+        if stop > end:
+            return
+        typed = text[start:stop]
+        if typed in lexicon:
+            continue
+        slip = _SHORT_LETTER if length == _WINDOWS.start else None
+        yield from _reading_edges(lexicon.mistyped(typed), stop, Reason.LETTER, lexicon, slip)
+        yield from _reading_edges(lexicon.lacking(typed), stop, Reason.MISSING, lexicon)
+
+
+def _half_words(text: str, start: int, end: int, lexicon: Lexicon) -> Iterator[_Edge]:
+    """A word that begins with the last Han of a run and goes on in letters: 保温bei, 保wb."""
+    if end - start >= _LONGEST_WORD or end == len(text):
+        return
+    letters = _RUNS.match(text, end)
+    if letters is None or not letters.group().isascii() or not letters.group().isalpha():
+        return
+    for stop in range(end + 1, min(letters.end(), end + lexicon.longest_spelling) + 1):
+        words = lexicon.begun(text[start:end], text[end:stop])
+        yield from _reading_edges(words, stop, Reason.MIXED, lexicon)
+
+
+def _spelt(text: str, start: int, end: int, lexicon: Lexicon) -> Iterator[_Edge]:
+    for stop in range(start + 1, min(end, start + lexicon.longest_spelling) + 1):
+        words = lexicon.spelt(text[start:stop])
+        yield from _reading_edges(words, stop, Reason.PINYIN, lexicon)
+
+
+def _whole_runs(run: str, end: int, lexicon: Lexicon) -> Iterator[_Edge]:
+    if len(run) in _INITIALS:
+        yield from _reading_edges(lexicon.with_initials(run), end, Reason.INITIALS, lexicon)
+    yield from _reading_edges(lexicon.latin_near(run), end, Reason.LETTER, lexicon)

@@ -1,6 +1,8 @@
-"""The words that the mall's own titles, brands and categories are made of, by how one types them.
+"""The words that queries are made of, how much each is used, and which may be meant by another.
 
-Made from the same entries as the suggestions, so that whatever is corrected to can be found.
+Made from the words of the mall's own titles, its brands and categories, and of everyday words.
+Only what is bought is ever guessed to be meant by a slip of Han; other words are known so that they
+are left alone.
 """
 
 import math
@@ -8,12 +10,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from search.tokens import is_han, normalise, syllables
+from search.tokens import is_han, normalise
+from search.understanding.everyday import NO_WORDS, Everyday
+from search.understanding.similar_letters import mixed_up
+from search.understanding.word_index import WordIndex
 
 _MAX_LENGTH = 16
-_LONGEST_BEGINNING = 3
-_ANY = "\x00"
-_LATIN = re.compile(r"[a-z]{4,}")
+_LATIN = re.compile(r"[a-z]{2,}")
+# Of all uses of words in queries, in those of the mall's own titles.
+_OWN = 0.55
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,98 +30,83 @@ class Word:
 
 
 class Lexicon:
-    """Words under what may be typed for them. Lookups give the most used word first."""
+    """Words by what may be typed for them. Lookups give the most used word first."""
 
-    def __init__(self, words: Iterable[Word]) -> None:
-        best: dict[str, int] = {}
+    def __init__(self, words: Iterable[Word], everyday: Everyday = NO_WORDS) -> None:
+        own: dict[str, int] = {}
         for word in words:
             text = normalise(word.text).strip()
             if len(text) <= _MAX_LENGTH and (is_han(text) or _LATIN.fullmatch(text)):
-                best[text] = max(best.get(text, 1), word.weight)
-        self._weights = best
-        self._total = sum(best.values()) or 1
-        self._spelt: dict[str, list[str]] = {}
-        self._initials: dict[str, list[str]] = {}
-        self._patterns: dict[str, list[str]] = {}
-        self._begun: dict[str, list[str]] = {}
-        self.longest_spelling = 0
-        for text in sorted(best, key=lambda text: (-best[text], text)):
-            self._add(text)
-
-    def _add(self, text: str) -> None:
-        patterns: tuple[str, ...] = ()
-        if is_han(text):
-            parts = syllables(text)
-            whole = "".join(parts)
-            self._spelt.setdefault(whole, []).append(text)
-            self.longest_spelling = max(self.longest_spelling, len(whole))
-            if len(text) > 1:
-                self._initials.setdefault("".join(part[0] for part in parts), []).append(text)
-                patterns = _replaced(text)
-                for length in range(1, min(len(text), _LONGEST_BEGINNING + 1)):
-                    self._begun.setdefault(text[:length], []).append(text)
-            if len(text) > 2:
-                patterns += _dropped(text)
-        else:
-            patterns = (text, *_replaced(text), *_dropped(text))
-        for pattern in patterns:
-            self._patterns.setdefault(pattern, []).append(text)
+                own[text] = max(own.get(text, 1), word.weight)
+        total = sum(own.values()) or 1
+        self._own = {text: _OWN * weight / total for text, weight in own.items()}
+        self._everyday = everyday
+        self._indexes = (WordIndex(self._own), everyday.index)
+        self.longest_spelling = max(index.longest_spelling for index in self._indexes)
 
     def __contains__(self, text: str) -> bool:
-        return text in self._weights
+        return text in self._own or text in self._everyday.shares
 
     def __len__(self) -> int:
-        return len(self._weights)
+        return len(self._own)
 
-    def texts(self) -> Iterable[str]:
-        """All words."""
-        return self._weights.keys()
+    def own_words(self) -> Iterable[str]:
+        """The words of the mall itself."""
+        return self._own.keys()
+
+    def cost(self, text: str) -> float | None:
+        """How surprising a word is: the logarithm of one in how many uses of words is its."""
+        share = self._own.get(text, 0.0) + self._everyday.shares.get(text, 0.0)
+        return -math.log(share) if share else None
+
+    def is_common(self, text: str) -> bool:
+        """Whether a word is everybody's, and tells nothing of what the mall has."""
+        return text in self._everyday.shares
+
+    def _is_bought(self, text: str) -> bool:
+        return text in self._own or text in self._everyday.shopping
 
     def spelt(self, letters: str) -> list[str]:
         """Words whose whole pinyin these letters are."""
-        return self._spelt.get(letters, [])
+        return self._ordered(word for index in self._indexes for word in index.spelt(letters))
 
     def with_initials(self, letters: str) -> list[str]:
-        """Words whose initials these letters are."""
-        return self._initials.get(letters, [])
-
-    def cost(self, text: str) -> float:
-        """How surprising a word is: the logarithm of one in how many uses of words is its."""
-        return math.log(self._total / self._weights[text])
+        """Words whose initials these letters are; only such as are bought."""
+        return self._bought(
+            word for index in self._indexes for word in index.with_initials(letters)
+        )
 
     def begun(self, beginning: str, letters: str) -> list[str]:
         """Words that begin with these Han and go on as the letters spell, whole or by initials."""
-        found = []
-        for word in self._begun.get(beginning, ()):
-            parts = syllables(word[len(beginning) :])
-            if letters in {"".join(parts), "".join(part[0] for part in parts)}:
-                found.append(word)
-        return found
-
-    def one_off(self, text: str) -> list[str]:
-        """Words that one wrong, missing, superfluous or (in Latin) swapped letter makes of it."""
-        found = dict.fromkeys(
-            word
-            for pattern in self._patterns_of(text)
-            for word in self._patterns.get(pattern, ())
-            if word != text
+        return self._ordered(
+            word for index in self._indexes for word in index.begun(beginning, letters)
         )
-        return sorted(found, key=lambda word: (-self._weights[word], word))
 
-    @staticmethod
-    def _patterns_of(text: str) -> Iterator[str]:
-        yield from _replaced(text)
-        # What lacks a letter is what a word becomes without one.
-        yield text
-        if text.isascii():
-            yield from _dropped(text)
+    def mistyped(self, text: str) -> list[str]:
+        """Words to buy of the same length with one letter that sounds or looks like another."""
+        return self._bought(
+            word
+            for index in self._indexes
+            for word in index.one_other(text)
+            if any(mixed_up(*letters) for letters in zip(text, word, strict=True))
+        )
 
+    def lacking(self, text: str) -> list[str]:
+        """Words to buy of which one letter is missing in the text."""
+        return self._bought(word for index in self._indexes for word in index.lacking(text))
 
-def _replaced(text: str) -> tuple[str, ...]:
-    """The text with each of its letters made any letter."""
-    return tuple(text[:place] + _ANY + text[place + 1 :] for place in range(len(text)))
+    def latin_near(self, text: str) -> list[str]:
+        """Latin words of the mall that a slip or two make of the text."""
+        return self._ordered(self._indexes[0].latin_near(text))
 
+    def _bought(self, words: Iterable[str]) -> list[str]:
+        return self._ordered(word for word in words if self._is_bought(word))
 
-def _dropped(text: str) -> tuple[str, ...]:
-    """The text without each of its letters."""
-    return tuple(dict.fromkeys(text[:place] + text[place + 1 :] for place in range(len(text))))
+    def _ordered(self, words: Iterable[str]) -> list[str]:
+        return [word for _, word in sorted(set(self._weighed(words)))]
+
+    def _weighed(self, words: Iterable[str]) -> Iterator[tuple[float, str]]:
+        for word in words:
+            cost = self.cost(word)
+            if cost is not None:
+                yield cost, word

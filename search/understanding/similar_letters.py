@@ -1,6 +1,5 @@
 """Which characters are easily typed for one another: they sound alike, or look alike."""
 
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,10 +38,5 @@ def _blur(reading: str) -> str:
 
 @lru_cache(maxsize=100_000)
 def mixed_up(left: str, right: str) -> bool:
-    """Whether one of two Han characters is easily typed for the other."""
-    return right in look_alikes(left) or bool(sounds(left) & sounds(right))
-
-
-def differing(left: str, right: str) -> Iterable[tuple[str, str]]:
-    """The places at which two words of one length differ."""
-    return ((a, b) for a, b in zip(left, right, strict=True) if a != b)
+    """Whether one of two different Han characters is easily typed for the other."""
+    return left != right and (right in look_alikes(left) or bool(sounds(left) & sounds(right)))

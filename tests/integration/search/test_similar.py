@@ -208,7 +208,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[EngineQuery]:
             return plain(view, query)
 
         monkeypatch.setattr(kind, "search", search)
-        for name in ("count", "any_match", "statistics", "candidates"):
+        for name in ("count", "counts", "statistics", "candidates"):
             monkeypatch.setattr(kind, name, None)
 
     watch(embedded.EmbeddedView)

@@ -4,23 +4,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.understanding.corrections import MOST, Reason, corrections, spell_out
+from search.understanding.corrections import MOST, Correction, Reason, choose, corrections
+from search.understanding.everyday import everyday, shopping_words
 from search.understanding.lexicon import Lexicon, Word
 
 WORDS = {
     "手机": 900, "手机壳": 300, "保温杯": 200, "蚕丝被": 120, "衣服": 500, "一副": 5,
-    "华为": 800, "阿里巴巴": 50, "huawei": 80, "枕头": 90, "壳": 40, "机": 300, "杯": 400,
+    "华为": 800, "阿里巴巴": 50, "huawei": 80, "ugreen": 60, "枕头": 90, "壳": 40, "机": 300, "杯": 400,
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def lexicon() -> Lexicon:
-    return Lexicon(Word(text, weight) for text, weight in WORDS.items())
+    return Lexicon((Word(text, weight) for text, weight in WORDS.items()), everyday())
 
 
-def first(text: str, lexicon: Lexicon) -> tuple[str, Reason] | None:
+def first(text: str, lexicon: Lexicon) -> tuple[str, tuple[Reason, ...]] | None:
     found = corrections(text, lexicon)
-    return (found[0].text, found[0].reason) if found else None
+    return (found[0].text, found[0].reasons) if found else None
 
 
 @pytest.mark.parametrize(
@@ -28,34 +29,81 @@ def first(text: str, lexicon: Lexicon) -> tuple[str, Reason] | None:
     [
         ("蚕司被", "蚕丝被", Reason.LETTER),
         ("保温怀", "保温杯", Reason.LETTER),
-        ("保杯", "保温杯", Reason.LETTER),
+        ("保杯", "保温杯", Reason.MISSING),
         ("忱头", "枕头", Reason.LETTER),
         ("shoujike", "手机壳", Reason.PINYIN),
         ("yifu", "衣服", Reason.PINYIN),
         ("hw", "华为", Reason.INITIALS),
         ("huawie", "huawei", Reason.LETTER),
         ("huwei", "huawei", Reason.LETTER),
+        ("ugreenshouji", "ugreen手机", Reason.PINYIN),
         ("红色 shouji", "红色 手机", Reason.PINYIN),
+        ("羽毛球pai", "羽毛球拍", Reason.MIXED),
+        ("羽毛qp", "羽毛球拍", Reason.MIXED),
     ],
 )
 def test_the_likeliest_correction(typed: str, meant: str, reason: Reason, lexicon: Lexicon) -> None:
-    assert first(typed, lexicon) == (meant, reason)
+    assert first(typed, lexicon) == (meant, (reason,))
+
+
+def test_letters_may_be_spelling_all_over_a_query_but_slips_stand_alone(lexicon: Lexicon) -> None:
+    assert first("hongse shoujike", lexicon) == ("红色 手机壳", (Reason.PINYIN,) * 2)
+    assert all(len(each.reasons) == 1 for each in corrections("保温怀 蚕司被", lexicon))
 
 
 @pytest.mark.parametrize("typed", ["手机壳", "保温杯 手机", "huawei", "", "123", "椅子", "a"])
-def test_what_is_right_or_strange_is_left_alone(typed: str, lexicon: Lexicon) -> None:
-    assert corrections(typed, lexicon) == []
+def test_what_is_right_or_strange_is_hardly_doubted(typed: str, lexicon: Lexicon) -> None:
+    assert all(each.gain < 0 for each in corrections(typed, lexicon))
 
 
-def test_the_more_used_homophone_comes_first(lexicon: Lexicon) -> None:
-    assert spell_out("yifu", lexicon) == [("衣服",), ("一副",)]
-    assert spell_out("xyz", lexicon) == []
+def test_without_words_nothing_is_corrected() -> None:
+    assert corrections("保温怀", Lexicon(())) == []
 
 
 @given(st.text(alphabet="手机壳保温杯蚕丝被司怀hwuaei 1", max_size=60))
-def test_corrections_are_few_and_never_what_was_typed(text: str) -> None:
+def test_corrections_are_few_ordered_and_never_what_was_typed(text: str) -> None:
     lexicon = Lexicon(Word(word, weight) for word, weight in WORDS.items())
     found = corrections(text, lexicon)
     assert len(found) <= MOST
     assert text not in {each.text for each in found}
-    assert [each.cost for each in found] == sorted(each.cost for each in found)
+    assert [each.gain for each in found] == sorted((each.gain for each in found), reverse=True)
+
+
+def spelling(text: str, gain: float, *, is_common: bool = True) -> Correction:
+    return Correction(text, (Reason.PINYIN,), gain, is_common)
+
+
+def slip(text: str, gain: float, *, is_common: bool = True) -> Correction:
+    return Correction(text, (Reason.LETTER,), gain, is_common)
+
+
+def test_the_goods_decide_between_what_is_about_as_likely() -> None:
+    possible = [spelling("据多", 7.0), spelling("橘朵", 6.5), spelling("聚多", 0.5)]
+
+    assert choose(possible, [0, 2, 9], 0, []) == "橘朵"
+    # So much less likely that the goods' word for it is not enough.
+    assert choose(possible, [0, 0, 9], 0, []) == "据多"
+
+
+def test_what_finds_goods_is_only_corrected_where_it_is_evidently_spelling() -> None:
+    assert choose([spelling("打印机", 13.0)], [3], 5, []) == "打印机"
+    assert choose([spelling("打印机", 13.0)], [0], 5, []) == ""
+    assert choose([spelling("华为", 1.0)], [3], 5, []) == ""
+    assert choose([slip("保温杯", 13.0)], [3], 5, []) == ""
+
+
+def test_what_no_goods_bear_out_must_be_sure_and_of_common_words() -> None:
+    assert choose([spelling("红薯", 0.5)], [0], 0, []) == "红薯"
+    assert choose([spelling("红薯", -0.5)], [0], 0, []) == ""
+    assert choose([spelling("红薯", 9.0, is_common=False)], [0], 0, []) == ""
+    # Some goods have these letters together: it may well be a name.
+    assert choose([slip("美孚宁", 4.0)], [0], 0, ["美肤"]) == ""
+    assert choose([slip("美孚宁", 4.0)], [0], 0, []) == "美孚宁"
+    assert choose([], [], 0, []) == ""
+
+
+def test_our_own_vocabulary_is_of_han_and_names_each_word_once() -> None:
+    words = shopping_words()
+
+    assert len(words) == len(set(words)) > 4_000
+    assert all(2 <= len(word) <= 6 and "一" <= word[0] <= "龥" for word in words)
