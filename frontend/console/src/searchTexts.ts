@@ -39,7 +39,7 @@ export const searchTexts = {
   'rules.list': ['哪个列表', 'Which list'],
   'rules.of.query': ['搜索词', 'Query'],
   'rules.of.category': ['类目', 'Category'],
-  'rules.query.hint': ['和顾客输入的完全一样', 'Exactly as customers type it'],
+  'rules.query.hint': ['顾客搜的词；错字、拼音、繁体也算', 'What customers search for; typos and pinyin count'],
   'rules.category.choose': ['选择类目', 'Choose a category'],
   'rules.open': ['查看', 'Open'],
   'rules.all': ['全部规则', 'All rules'],
