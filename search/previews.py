@@ -1,7 +1,7 @@
 """The list of a query or a category as customers see it, beside what its drafts would make of it.
 
-Both are of the whole catalogue: an operator belongs to no enterprise whose programme would hide
-goods. What an employee may not see stays out of their lists whatever is pinned.
+Both are of the whole catalogue, or of what the people of one enterprise see by its programme:
+what it hides stays out of their lists whatever is pinned.
 """
 
 from collections.abc import Mapping, Sequence
