@@ -128,7 +128,7 @@ def name_enterprise(*, public_id: str) -> EnterpriseName:
     return EnterpriseName(*row)
 
 
-def _names() -> Select[tuple[int, str, str]]:
+def _names() -> Select[int, str, str]:
     return select(Enterprise.id, Tenant.public_id, Tenant.name).join(
         Tenant, Tenant.id == Enterprise.id
     )
