@@ -54,7 +54,9 @@ class Lexicon:
                 self._initials.setdefault("".join(part[0] for part in parts), []).append(text)
                 patterns = _replaced(text)
                 for length in range(1, min(len(text), _LONGEST_BEGINNING + 1)):
-                    self._begun.setdefault(text[:length], []).append(text)
+                    rest = parts[length:]
+                    for letters in {"".join(rest), "".join(part[0] for part in rest)}:
+                        self._begun.setdefault(text[:length] + letters, []).append(text)
             if len(text) > 2:
                 patterns += _dropped(text)
         else:
@@ -86,12 +88,7 @@ class Lexicon:
 
     def begun(self, beginning: str, letters: str) -> list[str]:
         """Words that begin with these Han and go on as the letters spell, whole or by initials."""
-        found = []
-        for word in self._begun.get(beginning, ()):
-            parts = syllables(word[len(beginning) :])
-            if letters in {"".join(parts), "".join(part[0] for part in parts)}:
-                found.append(word)
-        return found
+        return self._begun.get(beginning + letters, [])
 
     def one_off(self, text: str) -> list[str]:
         """Words that one wrong, missing, superfluous or (in Latin) swapped letter makes of it."""
