@@ -65,6 +65,7 @@ POLICY: Policy = {
     "search_operator.preview_list": OPERATOR,
     "search_operator.zero_results": OPERATOR,
     "search_operator.low_clicks": OPERATOR,
+    "enterprises_operator.find_enterprises": OPERATOR,
     # Health, documents, pages
     "pages.healthz": PUBLIC,
     "pages.readyz": PUBLIC,

@@ -8,6 +8,7 @@ from checkout.api import blueprint as checkout
 from checkout.invoice_api import blueprint as invoices
 from checkout.shop_api import blueprint as shopping
 from checkout.webhook_api import blueprint as webhooks
+from enterprises.admin_api import blueprint as enterprises_operator
 from enterprises.api import blueprint as wallet
 from insights.enterprise_api import blueprint as enterprise_insights
 from kernel.auth.api import blueprint as auth
@@ -26,4 +27,5 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     webhooks,
     enterprise_insights,
     search_operator,
+    enterprises_operator,
 )

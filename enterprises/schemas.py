@@ -1,4 +1,4 @@
-"""What the wallet's calls take and give."""
+"""What the wallet's calls, and the operators' list of enterprises, take and give."""
 
 from __future__ import annotations
 
@@ -49,6 +49,24 @@ class WalletPointsOut(Schema):
 class WalletOut(Schema):
     pots = fields.List(fields.Nested(WalletPotOut))
     points = fields.Nested(WalletPointsOut)
+
+
+class EnterprisesIn(Schema):
+    """``q``: only enterprises with this in their name."""
+
+    q = fields.String(load_default="", validate=validate.Length(max=120))
+    cursor = fields.String(load_default=None, validate=validate.Length(1, 200))
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+
+
+class EnterpriseNameOut(Schema):
+    id = fields.String()
+    name = fields.String()
+
+
+class EnterprisesOut(Schema):
+    items = fields.List(fields.Nested(EnterpriseNameOut))
+    next_cursor = fields.String(allow_none=True)
 
 
 class StatementIn(Schema):

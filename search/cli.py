@@ -1,18 +1,21 @@
-"""``mall search``: rebuild, query, evaluate, tune. Mounted by ``app/cli.py`` in an app context."""
+"""``mall search``: rebuild, query, evaluate and more; mounted in an app context by ``app``."""
 
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
 import orjson
+from flask import current_app
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, ProgressColumn, Task
 from rich.table import Table
+from rich.text import Text
 
 from enterprises.services.eligibility import Viewer, viewer_of
 from kernel.auth.policy import Actor
@@ -26,8 +29,10 @@ from search.engines.base import EngineView
 from search.engines.choice import get_engine, scratch_engine
 from search.explaining import explain
 from search.indexing import suggestion_file
+from search.kept_lists import ListsInProcess
 from search.ranking import FEATURES
 from search.rebuilding import WorkerStopped, rebuild_now
+from search.replaying import replay
 from search.requests import MAX_LIMIT, SearchRequest
 from search.schemas import SearchOut
 from search.services import search
@@ -49,10 +54,18 @@ def _print_json(value: Any) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE), nl=False)
 
 
+class _Rate(ProgressColumn):
+    """How many of them a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+
+
 @contextmanager
 def _bar(title: str, total: int | None) -> Iterator[Any]:
     """A progress bar on standard error; yields a function that is told what is done."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    columns = (*Progress.get_default_columns(), _Rate())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         line = progress.add_task(title, total=total)
 
         def show(done: int, of: int | None = None) -> None:
@@ -226,6 +239,42 @@ def typos_command(queries: Path, count: int, *, as_json: bool) -> None:
         _print_json(value)
     else:
         _print_pairs({name: entry for name, entry in value.items() if name != "failed"})
+
+
+@search_commands.command("replay")
+@click.argument("queries", type=_FILE)
+@click.option("--after", default=0, type=click.IntRange(0), help="Lines to leave out at first.")
+@click.option("--limit", type=click.IntRange(1), help="Lines to take at most.")
+@click.option("--workers", default=2, type=click.IntRange(1, 32), show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def replay_command(
+    queries: Path, after: int, limit: int | None, workers: int, *, as_json: bool
+) -> None:
+    """Search once for each line of QUERIES on the live index: times, no results, failures.
+
+    Ctrl-C ends it and tells what was done; --after goes on.
+    """
+    app = current_app._get_current_object()  # type: ignore[attr-defined]  # werkzeug's proxy
+    # Lists of shoppers must not make room for lists that nobody turns the pages of.
+    lists = ListsInProcess()
+
+    def find(text: str) -> int:
+        with app.app_context(), read_only():
+            return search(viewer=_ALL_GOODS, request=SearchRequest(text), lists=lists).total
+
+    with queries.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        left = max(sum(1 for _ in file) - after, 0)
+        file.seek(0)
+        wanted = islice(file, after, None if limit is None else after + limit)
+        with _bar("查询", left if limit is None else min(left, limit)) as show:
+            done = replay(wanted, find, workers=workers, progress=show)
+    value = {**done.to_json(), "next_after": after + done.lines}
+    if as_json:
+        _print_json(value)
+    else:
+        _print_pairs(value)
+    if done.stopped:
+        sys.exit(_FAILED)
 
 
 def _print_pairs(value: Mapping[str, Any]) -> None:

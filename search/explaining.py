@@ -10,6 +10,7 @@ from search.indexing import suggestion_file
 from search.kept_lists import kept_lists
 from search.queries import TextPlan
 from search.requests import SearchRequest, resolve
+from search.rules import arrangement_of
 from search.services import find_matches
 from search.tokens import normalise
 from search.understanding.corrections import corrections
@@ -49,6 +50,7 @@ def explain(viewer: Viewer, request: SearchRequest) -> dict[str, Any]:
          "taken": matches.plan.corrected},
         {"step": "synonyms", "variants": list(matches.plan.variants)},
         {"step": "match", "kind": matches.plan.kind.value, "total": matches.found.total},
+        {"step": "rules", "query": arrangement_of(found, matches.plan).query},
     ]  # fmt: skip
     return {"steps": steps, "hits": _hits(found.view, matches)}
 

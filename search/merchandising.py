@@ -32,12 +32,14 @@ class Arrangement:
     """The rules of one list, by product.
 
     ``pins`` say the place, from 1; ``boosts`` the percent of its rank by which a product moves
-    up, from 1 to 99. A product stands in one of the three at most.
+    up, from 1 to 99. A product stands in one of the three at most. ``query`` is the query of the
+    list, empty for that of a category.
     """
 
     pins: Mapping[int, int] = field(default_factory=dict)
     boosts: Mapping[int, int] = field(default_factory=dict)
     buried: frozenset[int] = frozenset()
+    query: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.pins or self.boosts or self.buried)

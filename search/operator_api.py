@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 from flask import Response
 
-from enterprises.services.eligibility import viewer_of
+from enterprises.services.companies import name_enterprise
+from enterprises.services.eligibility import viewer_in, viewer_of
 from kernel import clock, cursors
 from kernel.auth.services import names_of
 from kernel.cursors import BadCursor
@@ -16,6 +17,7 @@ from search.operator_schemas import (
     ListIn,
     LowClicksIn,
     NewRuleIn,
+    PreviewIn,
     PreviewOut,
     PublishedOut,
     ReportIn,
@@ -245,16 +247,21 @@ def publish_rules(data: dict[str, Any]) -> dict[str, int]:
 
 
 @blueprint.route("/preview")
-@blueprint.arguments(ListIn, location="query")
+@blueprint.arguments(PreviewIn, location="query")
 @blueprint.response(200, PreviewOut)
 def preview_list(query: dict[str, Any]) -> dict[str, Any]:
-    """A list as it is, beside the same with its drafts in force."""
+    """A list as it is, beside the same with its drafts in force, of all goods or of those that an
+    enterprise's people see."""
     target = rules.find_target(query=query["query"], category=query["category"])
-    viewer = viewer_of(current_actor(), with_lots=False)
+    enterprise, viewer = None, viewer_of(current_actor(), with_lots=False)
+    if query["enterprise"]:
+        enterprise = name_enterprise(public_id=query["enterprise"])
+        viewer = viewer_in(current_actor(), enterprise_id=enterprise.id)
     found = previews.preview(viewer=viewer, target=target)
     return {
         "query": target.query,
         "category": _named(rules.category_of(target)),
+        "enterprise": enterprise and {"id": enterprise.public_id, "name": enterprise.name},
         "drafts": found.drafts,
         "present": _preview_list(found.present),
         "draft": _preview_list(found.draft),
@@ -263,6 +270,7 @@ def preview_list(query: dict[str, Any]) -> dict[str, Any]:
 
 def _preview_list(shown: PreviewList) -> dict[str, Any]:
     return {
+        "ruled_query": shown.result.ruled_query,
         "total": shown.result.total,
         "items": [
             {

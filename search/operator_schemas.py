@@ -127,6 +127,12 @@ class PublishedOut(Schema):
     published = fields.Integer()
 
 
+class PreviewIn(ListIn):
+    """``enterprise``: as its people see the list; without, of all goods."""
+
+    enterprise = fields.String(load_default="", validate=_ID)
+
+
 class PreviewItemOut(Schema):
     """A product of a list, and the rule that put it where it is, if one did."""
 
@@ -139,6 +145,9 @@ class PreviewItemOut(Schema):
 
 
 class PreviewListOut(Schema):
+    """``ruled_query``: the query of which rules arranged the list, empty where none did."""
+
+    ruled_query = fields.String()
     total = fields.Integer()
     items = fields.List(fields.Nested(PreviewItemOut))
 
@@ -148,6 +157,7 @@ class PreviewOut(Schema):
 
     query = fields.String()
     category = fields.Nested(SearchNamedOut, allow_none=True)
+    enterprise = fields.Nested(SearchNamedOut, allow_none=True)
     drafts = fields.Integer()
     present = fields.Nested(PreviewListOut)
     draft = fields.Nested(PreviewListOut)

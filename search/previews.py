@@ -1,10 +1,10 @@
 """The list of a query or a category as customers see it, beside what its drafts would make of it.
 
-Both are of the whole catalogue: an operator belongs to no enterprise whose programme would hide
-goods. What an employee may not see stays out of their lists whatever is pinned.
+Both are of the whole catalogue, or of what the people of one enterprise see by its programme:
+what it hides stays out of their lists whatever is pinned.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from enterprises.services.eligibility import Viewer
@@ -42,21 +42,28 @@ def preview(*, viewer: Viewer, target: Target) -> Preview:
     Raises:
         SearchUnavailable: the index is away.
     """
-    rules = [view for _, view in _rules(target)]
-    drafts = [view for view in rules if view.state is RuleState.DRAFT]
+    rules = _rules(target)
     published = [view for view in rules if view.state is RuleState.PUBLISHED]
     return Preview(
-        present=PreviewList(_ask(viewer, target, drafts=False), _actions(published)),
-        draft=PreviewList(_ask(viewer, target, drafts=True), _actions([*published, *drafts])),
-        drafts=len(drafts),
+        present=_list(viewer, target, published, drafts=False),
+        # A draft stands after the rule that it would replace.
+        draft=_list(viewer, target, sorted(rules, key=_is_draft), drafts=True),
+        drafts=sum(map(_is_draft, rules)),
     )
 
 
-def _rules(target: Target) -> list[tuple[int, RuleView]]:
-    return list_rules(target=target, state=None, before=None, limit=MAX_RULES_OF_LIST)
+def _is_draft(view: RuleView) -> bool:
+    return view.state is RuleState.DRAFT
 
 
-def _ask(viewer: Viewer, target: Target, *, drafts: bool) -> SearchResult:
+def _rules(target: Target, state: RuleState | None = None) -> list[RuleView]:
+    found = list_rules(target=target, state=state, before=None, limit=MAX_RULES_OF_LIST)
+    return [view for _, view in found]
+
+
+def _list(
+    viewer: Viewer, target: Target, rules: Sequence[RuleView], *, drafts: bool
+) -> PreviewList:
     node = category_tree().by_id.get(target.category_id)
     request = SearchRequest(
         target.query,
@@ -64,10 +71,10 @@ def _ask(viewer: Viewer, target: Target, *, drafts: bool) -> SearchResult:
         limit=LENGTH,
         drafts=drafts,
     )
-    return search(viewer=viewer, request=request)
-
-
-def _actions(rules: Iterable[RuleView]) -> dict[str, Action]:
-    """A draft stands after the rule that it would replace."""
+    result = search(viewer=viewer, request=request)
+    if result.ruled_query not in {"", target.query}:
+        # The list follows the rules of what was searched for instead.
+        rules = _rules(Target(query=result.ruled_query), RuleState.PUBLISHED)
     at = clock.now()
-    return {view.product.public_id: view.rule.action for view in rules if view.rule.in_force(at)}
+    actions = {view.product.public_id: view.rule.action for view in rules if view.rule.in_force(at)}
+    return PreviewList(result, actions)

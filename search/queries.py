@@ -39,6 +39,9 @@ LIST_END = 1_000
 _SPELLING_LENGTH = 4
 _RARE_SHARE = 0.0005
 _RARE_COUNT = 3
+# Of more, half find what is meant, whatever is said otherwise in one place.
+_FEW_UNITS = 8
+_MIXED_RUNS = 4
 
 
 class MatchKind(StrEnum):
@@ -194,7 +197,9 @@ def _spelt_runs(found: TermStatistics, runs: Iterable[LatinRun]) -> tuple[str, .
 def match_clause(query: QueryTokens, plan: TextPlan) -> Clause:
     """The match set as a filter. A query without any letter or digit matches nothing."""
     clause = _match_clause(query, plan)
-    if not plan.variants:
+    is_strict = plan.kind is MatchKind.ALL_WORDS
+    if not plan.variants or not (is_strict or len(query.units) <= _FEW_UNITS):
+        # Half of a long query is found whichever word stands in one place of it.
         return clause
     variants = map(tokenise_query, plan.variants)
     return AnyOf((clause, *(_match_clause(variant, plan) for variant in variants)))
@@ -203,12 +208,20 @@ def match_clause(query: QueryTokens, plan: TextPlan) -> Clause:
 def _match_clause(query: QueryTokens, plan: TextPlan) -> Clause:
     if not query.units:
         return Nothing()
-    runs = {run.text: run for run in query.latin}
+    runs = {run.text: run for run in _read_runs(query)}
     if plan.kind is MatchKind.ALL_WORDS:
         return AllOf(tuple(_word_clause(units, runs, plan) for units in query.segments))
     said = [unit for unit in query.units if unit not in query.light] or query.units
     clauses = tuple(_unit_clause(unit, runs, plan) for unit in said)
     return AnyOf(clauses, minimum=_required(len(clauses), plan.kind))
+
+
+def _read_runs(query: QueryTokens) -> tuple[LatinRun, ...]:
+    """The Latin runs as they may be read: of many beside Han none is half a word, since nobody
+    writes so, and each half costs the engine as much as a frequent word."""
+    if sum(run.after_han or run.before_han for run in query.latin) <= _MIXED_RUNS:
+        return query.latin
+    return tuple(replace(run, after_han=False, before_han=False) for run in query.latin)
 
 
 def _required(units: int, kind: MatchKind) -> int:
@@ -270,7 +283,7 @@ def _score_tokens(query: QueryTokens, plan: TextPlan, weights: Weights) -> list[
     ]
     scored += [
         ScoredToken(TokenField.PINYIN, spelling, boosts[TokenField.PINYIN])
-        for run in query.latin
+        for run in _read_runs(query)
         for spelling in _spellings(run, plan)
     ]
     return scored

@@ -21,12 +21,15 @@ from kernel.ids import public_id
 from kernel.remembered import Remembered
 from search import documents
 from search.documents import ProductName
+from search.indexing import suggestion_file
 from search.merchandising import Action, Arrangement
 from search.models import SearchRule
+from search.queries import MatchKind, TextPlan
 from search.query_key import query_key
 from search.remembering import forget_after_commit
 from search.requests import ResolvedSearch, SortBy
 from search.tokens import cut_units
+from search.understanding.corrections import corrections
 from shop.services.categories import category_tree
 
 MAX_RULES = 5_000
@@ -166,38 +169,63 @@ def _read(*where: ColumnElement[bool]) -> list[tuple[Target, Rule]]:
     ]
 
 
-def arrangement_of(found: ResolvedSearch) -> Arrangement:
+def arrangement_of(found: ResolvedSearch, plan: TextPlan) -> Arrangement:
     """The rules for what was asked: of the words where there are any, else of the one category
-    that was chosen. Only a list in our own order is arranged, never one that a person sorted."""
-    target = _target_of(found)
-    if target is None:
+    that was chosen. Only a list in our own order is arranged, never one that a person sorted.
+
+    Of words the first list with a rule in force counts: that of the text as typed, of the text
+    without its words about a price, of what was searched for instead, of the word that letters
+    were found as. Drafts are looked at for the first of them alone.
+    """
+    book, drafts = current_rules().rules, found.request.drafts
+    if not book and not drafts:
         return Arrangement()
-    rules = {rule.product_id: rule for rule in current_rules().rules.get(target, ())}
-    if found.request.drafts:
-        rules |= {rule.product_id: rule for rule in _drafts(target)}
-    return _arrangement(rules.values()) if rules else Arrangement()
+    for number, target in enumerate(_targets(found, plan)):
+        rules = {rule.product_id: rule for rule in book.get(target, ())}
+        if drafts and number == 0:
+            rules |= {rule.product_id: rule for rule in _drafts(target)}
+        arrangement = _arrangement(target, rules.values())
+        if arrangement:
+            return arrangement
+    return Arrangement()
 
 
-def _target_of(found: ResolvedSearch) -> Target | None:
+def _targets(found: ResolvedSearch, plan: TextPlan) -> list[Target]:
     if found.request.sort not in {None, SortBy.RELEVANCE}:
-        return None
+        return []
     if found.query is not None:
-        return Target(query=query_key(found.request.text))
+        texts = (found.request.text, found.query.text, plan.corrected or _reading(found, plan))
+        return [Target(query=key) for key in dict.fromkeys(map(query_key, texts)) if key]
     chosen = found.choice.categories
-    return Target(category_id=min(chosen)) if chosen is not None and len(chosen) == 1 else None
+    if chosen is None or len(chosen) != 1:
+        return []
+    return [Target(category_id=min(chosen))]
+
+
+def _reading(found: ResolvedSearch, plan: TextPlan) -> str:
+    """The likeliest query that the letters of this one stand for, where its match set took them
+    for pinyin, for initials or for half a word."""
+    query = found.query
+    if query is None or found.request.verbatim or plan.kind is not MatchKind.ALL_WORDS:
+        return ""
+    if not any(run.text in plan.spelt or run.after_han or run.before_han for run in query.latin):
+        return ""
+    possible = corrections(query.text, suggestion_file().lexicon())
+    return next((each.text for each in possible if each.is_reading), "")
 
 
 def _drafts(target: Target) -> list[Rule]:
     return [rule for _, rule in _read(*_of_target(target), SearchRule.state == RuleState.DRAFT)]
 
 
-def _arrangement(rules: Iterable[Rule]) -> Arrangement:
+def _arrangement(target: Target, rules: Iterable[Rule]) -> Arrangement:
     at = clock.now()
     live = [rule for rule in rules if rule.in_force(at)]
     return Arrangement(
         pins={rule.product_id: rule.amount for rule in live if rule.action is Action.PIN},
         boosts={rule.product_id: rule.amount for rule in live if rule.action is Action.BOOST},
         buried=frozenset(rule.product_id for rule in live if rule.action is Action.BURY),
+        query=target.query,
     )
 
 

@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from enterprises.services.eligibility import Viewer
 from kernel.errors import Problem
@@ -53,8 +54,8 @@ class SearchResult:
     """A page, the exact total, the facets, and the cursor of the next page if there is one.
 
     ``corrected_query`` was searched for instead of what was typed; ``price_words`` of it were
-    taken for a price. ``degraded``: the index is away, and this is a bounded list from the
-    database.
+    taken for a price. ``ruled_query`` is the query of which operators' rules arranged the list.
+    ``degraded``: the index is away, and this is a bounded list from the database.
     """
 
     total: int
@@ -65,6 +66,7 @@ class SearchResult:
     took_ms: float
     corrected_query: str | None = None
     price_words: str = ""
+    ruled_query: str = ""
     degraded: bool = False
 
 
@@ -75,6 +77,7 @@ class _Page:
     counts: Counts
     plan: TextPlan
     next_cursor: Cursor | None
+    ruled_query: str = ""
     degraded: bool = False
 
 
@@ -110,6 +113,7 @@ def search(
         took_ms=(time.perf_counter() - started) * 1_000,
         corrected_query=page.plan.corrected or None,
         price_words=found.price_words,
+        ruled_query=page.ruled_query,
         degraded=page.degraded,
     )
 
@@ -120,11 +124,12 @@ def search(
 def _page(found: ResolvedSearch, cursor: Cursor | None) -> _Page:
     if cursor is not None and cursor.kept:
         return _kept_page(found, cursor)
-    arrangement = arrangement_of(found) if cursor is None else Arrangement()
-    if cursor is None and found.sort is SortBy.RELEVANCE:
-        return _relevance_page(found, arrangement)
-    if arrangement:
-        return _arranged_category_page(found, arrangement)
+    if cursor is None:
+        if found.sort is SortBy.RELEVANCE:
+            return _relevance_page(found)
+        arrangement = arrangement_of(found, _BROWSE)
+        if arrangement:
+            return _arranged_category_page(found, arrangement)
     return _sorted_page(found, cursor)
 
 
@@ -158,9 +163,14 @@ def find_matches(found: ResolvedSearch, ask: Callable[[TextPlan], EngineQuery]) 
     )
 
 
-def _relevance_page(found: ResolvedSearch, arrangement: Arrangement) -> _Page:
+def _relevance_page(found: ResolvedSearch) -> _Page:
     query = found.query
     assert query is not None
+
+    @cache
+    def arrangement_for(plan: TextPlan) -> Arrangement:
+        # Once for a plan: what is asked and what is made of the answer follow the same rules.
+        return arrangement_of(found, plan)
 
     def ask(plan: TextPlan) -> EngineQuery:
         return queries.scored_query(
@@ -168,7 +178,7 @@ def _relevance_page(found: ResolvedSearch, arrangement: Arrangement) -> _Page:
             plan,
             where=found.where(),
             # With pins the facets are asked for together with these.
-            facets=() if arrangement.pins else _facets(found, plan),
+            facets=() if arrangement_for(plan).pins else _facets(found, plan),
             weights=get_weights(),
         )
 
@@ -176,11 +186,13 @@ def _relevance_page(found: ResolvedSearch, arrangement: Arrangement) -> _Page:
     intent = category_intent(matches.query, category_tree())
     ranked = queries.rank(found.view, matches, weights=get_weights(), intent=intent)
     kept = KeptList([hit.product_id for hit in ranked.hits], ranked.total, ranked.facets)
+    arrangement = arrangement_for(matches.plan)
     if arrangement:
         kept = merchandising.arrange_found(found, matches.plan, kept, arrangement)
     more = _has_more(kept, found.request.limit)
     name = found.lists.keep(kept) if more else ""
-    return _page_of_kept(found, kept, matches.plan, name=name, offset=0)
+    page = _page_of_kept(found, kept, matches.plan, name=name, offset=0)
+    return replace(page, ruled_query=arrangement.query)
 
 
 def _arranged_category_page(found: ResolvedSearch, arrangement: Arrangement) -> _Page:

@@ -25,6 +25,7 @@ from app.bench.ledger import measure_ledger
 from app.bench.parts import Parts, chosen_parts
 from app.bench.searching import (
     freshness_figures,
+    pick_different,
     pick_queries,
     rebuild_figures,
     search_figures,
@@ -40,6 +41,7 @@ _NUMBERS = {1, 2, 3, 5}
 class Options:
     """``seconds`` is how long each side of a comparison is measured; ``rows`` of a feed.
 
+    ``searches``: of searches so many different queries are measured, whatever time they take.
     ``parts`` is the name of the only parts to measure on; None: all that there are.
     """
 
@@ -47,6 +49,7 @@ class Options:
     seconds: float
     titles: Path | None = None
     queries: Path | None = None
+    searches: int | None = None
     parts: str | None = None
 
 
@@ -62,9 +65,10 @@ class _Run:
     def searching(self) -> list[Figure]:
         return search_figures(
             self.catalogue,
-            pick_queries(self.options.queries),
+            self.options.queries,
             reference=self.reference,
             seconds=self.options.seconds,
+            searches=self.options.searches,
             say=self.say,
         )
 
@@ -106,7 +110,13 @@ def measure(group: str, options: Options, *, say: Say) -> dict[str, Any]:
 
     Where the settings name servers, everything is measured on these and then on the embedded
     parts, so that both stand in one run.
+
+    Raises:
+        BenchFailed: there are not so many different queries, or a part answered wrongly.
     """
+    if options.searches is not None and options.queries is not None:
+        # That there are too few is said before the import.
+        pick_different(options.queries, options.searches)
     settings = get_settings()
     chosen = [one for one in chosen_parts(settings) if options.parts in {None, one.suffix[1:]}]
     environment = {

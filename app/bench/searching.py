@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -23,13 +24,18 @@ from kernel.db import db, read_only, write_transaction
 from search import benchmarks
 from search.documents import count_products
 from search.engines.choice import get_engine
+from search.query_key import query_key
 from search.rebuilding import rebuild_now
+from search.tokens import tokenise_query
 from shop.services.catalogue import set_price
 
 _SEED = 2026
 _QUERIES = 2_000
 _LEAST_QUERIES = 50
 _WARM = 100
+# Pieces of titles made for one that is unlike all others.
+_PIECES = 8
+_STEPS_TOLD = 10
 _CHANGES_A_SECOND = 50
 _POLL_SECONDS = 0.002
 _SEEN_SECONDS = 30.0
@@ -37,35 +43,61 @@ _BARE_CHANGES = 100
 Samples = dict[str, list[float]]
 
 
-def pick_queries(path: Path | None) -> list[str]:
+def pick_queries(path: Path | None, most: int = _QUERIES) -> list[str]:
     """Lines of a file of real queries; without one, short pieces of the catalogue's titles."""
     chance = random.Random(_SEED)  # noqa: S311 -- sampling, nothing secret
     if path is not None:
         lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
         found = [line for line in lines if line]
-        return chance.sample(found, min(_QUERIES, len(found)))
+        return chance.sample(found, min(most, len(found)))
     with read_only():
         titles = db.session.scalars(sql("SELECT title FROM product ORDER BY id")).all()
     queries = []
-    for title in chance.choices(titles, k=_QUERIES):
+    for title in chance.choices(titles, k=most):
         start = chance.randrange(max(len(title) - 2, 1))
         queries.append(title[start : start + chance.randint(2, 6)].strip() or title[:4])
     return queries
 
 
+def pick_different(path: Path | None, count: int) -> list[str]:
+    """So many different queries, and as many more for warmth as there are and are needed.
+
+    Raises :class:`BenchFailed` where there are not so many.
+    """
+    picked = pick_queries(path, count * _PIECES if path is None else sys.maxsize)
+    known = {query_key(text): text for text in picked}
+    found = [text for key, text in known.items() if key]
+    if len(found) < count:
+        raise BenchFailed(f"there are only {len(found):,} different queries")
+    return found[: count + _WARM]
+
+
 def search_figures(
     catalogue: Catalogue,
-    queries: Sequence[str],
+    path: Path | None,
     *,
     reference: BareEngine | None,
     seconds: float,
+    searches: int | None,
     say: Say,
 ) -> list[Figure]:
     """``search_engine``, ``search_service`` and ``search_http``, p50 and p99, in turn.
 
+    For four times ``seconds``, or over exactly so many different ``searches`` of the file.
     ``reference``: the engine whose bare query is the floor; None for the catalogue's own.
+
+    Raises:
+        BenchFailed: there are not so many different queries.
     """
     suffix = catalogue.suffix
+    warm: Iterator[str]
+    if searches is None:
+        queries = pick_queries(path)
+        warm, measured = islice(queries, _WARM), _until(cycle(queries), seconds * 4)
+    else:
+        queries = pick_different(path, searches)
+        # What was searched for in warmth is none of those that are measured.
+        warm, measured = iter(queries[searches:]), _told(queries[:searches], suffix, say)
     say(f"search{suffix}: bare engine, adapter, service, HTTP, query by query")
     port = free_port()
     with running(
@@ -78,12 +110,9 @@ def search_figures(
         client.sign_in(catalogue.till.companies[0][0].actor.login, PASSPHRASE)
         ways = _Ways(catalogue.bare, reference or catalogue.bare, client)
         samples: Samples = {"floor": [], "engine": [], "service": [], "http": []}
-        for text in islice(queries, _WARM):
+        for text in warm:
             ways.measure(text, first=0)
-        deadline = time.perf_counter() + seconds * 4
-        for number, text in enumerate(cycle(queries)):
-            if number >= _LEAST_QUERIES and time.perf_counter() > deadline:
-                break
+        for number, text in enumerate(measured):
             for name, passed in ways.measure(text, first=number).items():
                 samples[name].append(passed)
         client.close()
@@ -100,6 +129,25 @@ def search_figures(
     ]
 
 
+def _until(queries: Iterable[str], seconds: float) -> Iterator[str]:
+    """Queries for so many seconds from the first one on, and at least ``_LEAST_QUERIES``."""
+    deadline = time.perf_counter() + seconds
+    for number, text in enumerate(queries):
+        if number >= _LEAST_QUERIES and time.perf_counter() > deadline:
+            return
+        yield text
+
+
+def _told(queries: Sequence[str], suffix: str, say: Say) -> Iterator[str]:
+    """All queries; says how far it is and what time is left."""
+    started, step = time.perf_counter(), max(len(queries) // _STEPS_TOLD, 1)
+    for number, text in enumerate(queries):
+        if number and number % step == 0:
+            left = (time.perf_counter() - started) / number * (len(queries) - number)
+            say(f"search{suffix}: {number:,} of {len(queries):,} queries, {left:.0f} s left")
+        yield text
+
+
 @dataclass(frozen=True)
 class _Ways:
     """The ways to search for one text."""
@@ -110,14 +158,23 @@ class _Ways:
 
     def measure(self, text: str, *, first: int) -> dict[str, float]:
         """Milliseconds of each; they take turns at being first, which finds less in the caches."""
-        ways: list[tuple[str, Callable[[], object]]] = [
-            ("floor", self.reference.floor_call(text)),
-            ("engine", self.bare.engine_call(text)),
-            ("service", benchmarks.service_call(text)),
-            ("http", lambda: self.client.get("/api/v1/search", q=text[:100])),
+        ways: list[tuple[str, Callable[[str], Callable[[], object]]]] = [
+            ("floor", self.reference.floor_call),
+            ("engine", self.bare.engine_call),
+            ("service", benchmarks.service_call),
+            ("http", self._http_call),
         ]
         start = first % len(ways)
-        return {name: timed_ms(way) for name, way in (*ways[start:], *ways[:start])}
+        taken = {}
+        for name, prepare in (*ways[start:], *ways[:start]):
+            way = prepare(text)
+            # How the text was cut for one way must not help the next.
+            tokenise_query.cache_clear()
+            taken[name] = timed_ms(way)
+        return taken
+
+    def _http_call(self, text: str) -> Callable[[], object]:
+        return lambda: self.client.get("/api/v1/search", q=text[:100])
 
 
 # --- rebuild --------------------------------------------------------------------------------

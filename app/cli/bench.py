@@ -47,6 +47,11 @@ def _add(group: str) -> None:
         help="How long each side of a comparison runs.",
     )
     @click.option(
+        "--searches",
+        type=click.IntRange(1, 1_000_000),
+        help="Search for exactly so many different queries, not for a time.",
+    )
+    @click.option(
         "--parts",
         type=click.Choice(["stack", "embedded"]),
         help="Only these parts; by default all that the settings name, and the embedded ones.",
@@ -57,6 +62,7 @@ def _add(group: str) -> None:
         titles: Path | None,
         queries: Path | None,
         seconds: float,
+        searches: int | None,
         parts: str | None,
     ) -> None:
         # Whoever stops us by a signal wants the processes and folders gone as after Ctrl-C.
@@ -64,7 +70,14 @@ def _add(group: str) -> None:
         try:
             answer = measure(
                 group,
-                Options(rows=rows, seconds=seconds, titles=titles, queries=queries, parts=parts),
+                Options(
+                    rows=rows,
+                    seconds=seconds,
+                    titles=titles,
+                    queries=queries,
+                    searches=searches,
+                    parts=parts,
+                ),
                 say=lambda text: click.echo(f"· {text}", err=True),
             )
         except BenchFailed as failure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Select, bindparam, select, update
 
 from enterprises.models import BillingEntity, Employee, Enterprise, Programme
 from kernel.auth.models import Tenant
@@ -43,6 +43,13 @@ class EnterpriseView:
     term_days: int
     invoice_detail: str
     employee_sees_invoice: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EnterpriseName:
+    id: int
+    public_id: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,30 @@ def find_enterprise(*, enterprise_id: int) -> EnterpriseView:
         term_days=company.term_days,
         invoice_detail=company.invoice_detail,
         employee_sees_invoice=company.employee_sees_invoice,
+    )
+
+
+def list_enterprises(*, name: str, before: int | None, limit: int) -> list[EnterpriseName]:
+    """Newest first; with ``name`` only those that have it in theirs."""
+    statement = _names().order_by(Enterprise.id.desc()).limit(limit)
+    if name.strip():
+        statement = statement.where(Tenant.name.icontains(name.strip(), autoescape=True))
+    if before is not None:
+        statement = statement.where(Enterprise.id < before)
+    return [EnterpriseName(*row) for row in db.session.execute(statement)]
+
+
+def name_enterprise(*, public_id: str) -> EnterpriseName:
+    """By public id. Raises :class:`NotFound`."""
+    row = db.session.execute(_names().where(Tenant.public_id == public_id)).one_or_none()
+    if row is None:
+        raise NotFound("没有这家企业")
+    return EnterpriseName(*row)
+
+
+def _names() -> Select[int, str, str]:
+    return select(Enterprise.id, Tenant.public_id, Tenant.name).join(
+        Tenant, Tenant.id == Enterprise.id
     )
 
 

@@ -62,6 +62,12 @@ class Viewer:
         return next((p for p in self.pots if p.pot.public_id == pot_id), None)
 
 
+def viewer_in(actor: Actor, *, enterprise_id: int) -> Viewer:
+    """The actor in the place of an enterprise's people: by their programme, without pots."""
+    rule, version = programme_of(enterprise_id=enterprise_id)
+    return Viewer(actor.membership_id, actor.person_id, enterprise_id, rule, version)
+
+
 def viewer_of(actor: Actor, *, with_lots: bool = True) -> Viewer:
     """The viewer that an actor is. A leaver has no pots (Domain rule 21a).
 

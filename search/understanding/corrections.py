@@ -72,9 +72,14 @@ class Correction:
     is_common: bool
 
     @property
+    def is_reading(self) -> bool:
+        """Whether letters were read as Han, and nothing was taken for a slip."""
+        return _SLIPS.isdisjoint(self.reasons)
+
+    @property
     def is_spelling(self) -> bool:
-        """Whether letters were read as Han, and nothing else: people hardly type such by chance."""
-        return all(reason in {Reason.PINYIN, Reason.MIXED} for reason in self.reasons)
+        """Whether that was more than initials: people hardly type such by chance."""
+        return self.is_reading and Reason.INITIALS not in self.reasons
 
 
 class _Edge(NamedTuple):

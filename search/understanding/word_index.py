@@ -40,7 +40,9 @@ class WordIndex:
         self._spelt.setdefault(whole, []).append(word)
         self.longest_spelling = max(self.longest_spelling, len(whole))
         for length in range(1, min(len(word), _LONGEST_BEGINNING + 1)):
-            self._begun.setdefault(word[:length] + parts[length][0], []).append(word)
+            rest = parts[length:]
+            for letters in {"".join(rest), "".join(part[0] for part in rest)}:
+                self._begun.setdefault(word[:length] + letters, []).append(word)
         if is_meant and len(word) > 1:
             self._initials.setdefault("".join(part[0] for part in parts), []).append(word)
             for part in _with_any(word):
@@ -59,12 +61,7 @@ class WordIndex:
 
     def begun(self, beginning: str, letters: str) -> list[str]:
         """Words that begin with these Han and go on as the letters spell, whole or by initials."""
-        found = []
-        for word in self._begun.get(beginning + letters[0], ()):
-            parts = syllables(word[len(beginning) :])
-            if letters in {"".join(parts), "".join(part[0] for part in parts)}:
-                found.append(word)
-        return found
+        return self._begun.get(beginning + letters, [])
 
     def one_other(self, text: str) -> Iterator[str]:
         """Words of Han in which one letter is another than in the text."""

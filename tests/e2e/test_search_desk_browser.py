@@ -13,6 +13,7 @@ from tests.functional.running import Mall
 from tests.functional.shopper import EMPLOYEE, Client, body
 
 OPERATOR = "operator1@mall.example"
+BETA = "贝塔制造"
 NOWHERE = "zzqqxx"
 REPORTS = "/admin/search/reports"
 
@@ -75,6 +76,8 @@ def test_a_pin_is_drafted_previewed_published_and_tapped(
 ) -> None:
     with Client(built_mall.origin, EMPLOYEE) as employee:
         found = [item["product_id"] for item in employee.find("毛巾")]
+    with Client(built_mall.origin, "employee1@beta.example") as employee:
+        of_beta = [item["product_id"] for item in employee.find("毛巾")]
     first, other = found[0], found[3]
     with open_screen(browser, built_mall, shots, DESK, phone=False) as screen:
         _enter(screen, built_mall, "/operator/search/rules", OPERATOR)
@@ -95,6 +98,12 @@ def test_a_pin_is_drafted_previewed_published_and_tapped(
             first,
             other,
         )
+        screen.see("preview-enterprise").select_option(label=BETA)
+        expect(screen.see("preview-note")).to_contain_text(BETA)
+        assert _first(screen, "preview-present") == of_beta[0]
+        assert _first(screen, "preview-draft") == (other if other in of_beta else of_beta[0])
+        _shoot_both(screen, "desk-rules-enterprise")
+        screen.see("preview-enterprise").select_option("")
         _shoot_both(screen, "desk-rules")
         screen.see("rules-publish").click()
         expect(screen.see("rule", state="published")).to_be_visible()

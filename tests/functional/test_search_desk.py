@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from enterprises.services.companies import set_programme_rule
 from kernel.audit.models import AuditEntry
+from kernel.auth.models import Tenant
 from kernel.auth.policy import Actor, Role
 from kernel.db import db, write_transaction
 from kernel.settings import get_settings
@@ -42,6 +43,7 @@ class Desk:
     employee: Actor
     teetotaller: Actor
     others: dict[str, Actor]
+    companies: dict[str, str]
 
 
 @pytest.fixture
@@ -71,6 +73,7 @@ def desk(app: Flask) -> Iterator[Desk]:
                 "merchant": build_member(north.id, Role.MERCHANT_OWNER),
                 "marketing": build_marketer(),
             },
+            companies={each.view.name: each.public_id for each in (alpha, beta)},
         )
     drain_all()
     yield found
@@ -262,6 +265,55 @@ def test_rules_of_a_category(operator: Browser, employee: Browser) -> None:
     assert shown["present"]["items"][0]["action"] == "pin"
 
 
+def test_a_preview_shows_a_list_as_the_people_of_one_enterprise_see_it(
+    operator: Browser, app: Flask, desk: Desk
+) -> None:
+    before = Browser(app, desk.teetotaller).titles("蚕丝被")
+    operator.ask("POST", f"{DESK}/rules", pin(TEA), status=201)
+    operator.ask("POST", f"{DESK}/rules", pin(QUILTS[2], amount=1), status=201)
+    drafted = [QUILTS[2], *(title for title in before if title != QUILTS[2])]
+    names = {name: {"id": ent, "name": name} for name, ent in desk.companies.items()}
+    for enterprise, present, draft in (
+        ({"id": "", "name": ""}, before, [TEA, *drafted]),
+        (names["阿尔法"], before, [TEA, *drafted]),
+        (names["贝塔"], before, drafted),
+    ):
+        path = f"{DESK}/preview?query=蚕丝被&enterprise={enterprise['id']}"
+        shown = operator.ask("GET", path)
+        assert shown["enterprise"] == (enterprise if enterprise["id"] else None)
+        assert [item["title"] for item in shown["present"]["items"]] == present
+        assert [item["title"] for item in shown["draft"]["items"]] == draft
+        assert shown["draft"]["total"] == len(draft)
+        assert (shown["present"]["ruled_query"], shown["draft"]["ruled_query"]) == ("", "蚕丝被")
+
+
+@pytest.mark.parametrize("enterprise", ["ent_none", "merchant"])
+def test_a_preview_for_no_enterprise_is_refused(
+    operator: Browser, desk: Desk, enterprise: str
+) -> None:
+    named = desk.others["merchant"].tenant_id if enterprise == "merchant" else None
+    if named is not None:
+        enterprise = db.session.scalar(select(Tenant.public_id).where(Tenant.id == named)) or ""
+        db.session.rollback()
+    path = f"{DESK}/preview?query=蚕丝被&enterprise={enterprise}"
+    refused = operator.ask("GET", path, status=404)
+    assert (refused["code"], refused["detail"]) == ("not_found", "没有这家企业")
+
+
+def test_enterprises_are_found_by_name_and_paged(operator: Browser, desk: Desk) -> None:
+    newest_first = [{"id": desk.companies[name], "name": name} for name in ("贝塔", "阿尔法")]
+    path = "/admin/enterprises"
+    assert operator.ask("GET", path) == {"items": newest_first, "next_cursor": None}
+    first = operator.ask("GET", f"{path}?limit=1")
+    assert first["items"] == newest_first[:1]
+    rest = operator.ask("GET", f"{path}?limit=1&cursor={first['next_cursor']}")
+    assert rest == {"items": newest_first[1:], "next_cursor": None}
+    assert operator.ask("GET", f"{path}?q=尔法")["items"] == newest_first[1:]
+    assert operator.ask("GET", f"{path}?q=%25")["items"] == []
+    other = operator.ask("GET", f"{path}?cursor=AAAA", status=400)
+    assert other["code"] == "bad_cursor"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "field"),
     [
@@ -285,6 +337,7 @@ def test_rules_of_a_category(operator: Browser, employee: Browser) -> None:
         ("GET", "/preview", None, 422, "query"),
         ("GET", "/preview?query=%3F", None, 422, "query"),
         ("GET", "/preview?category=cat_none", None, 422, "category"),
+        ("GET", f"/preview?query=被&enterprise={'e' * 41}", None, 422, "enterprise"),
         ("GET", "/rules?state=old", None, 422, "state"),
         ("GET", "/rules?limit=101", None, 422, "limit"),
         ("GET", "/reports/zero-results?first=yesterday", None, 422, "first"),
@@ -321,6 +374,7 @@ def test_nobody_else_may_do_any_of_it(app: Flask, desk: Desk, operator: Browser)
         ("POST", f"/rules/{rule['rule_id']}/withdraw", None),
         ("POST", "/rules/publish", {"query": "蚕丝被"}),
         ("GET", "/preview?query=蚕丝被", None),
+        ("GET", f"/preview?query=蚕丝被&enterprise={desk.companies['贝塔']}", None),
         ("GET", "/reports/zero-results", None),
         ("GET", "/reports/low-clicks", None),
     ]
@@ -329,6 +383,8 @@ def test_nobody_else_may_do_any_of_it(app: Flask, desk: Desk, operator: Browser)
         for method, path, body in calls:
             refused = browser.ask(method, f"{DESK}{path}", body, status=403)
             assert refused["code"] == "forbidden"
+        refused = browser.ask("GET", "/admin/enterprises", status=403)
+        assert refused["code"] == "forbidden"
     assert operator.ask("GET", f"{DESK}/synonyms")["items"] == [synonym]
     assert operator.ask("GET", f"{DESK}/rules")["items"] == [draft, rule]
     assert number_of(AuditEntry) == audited

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.bench.figures import Figure, Lap, lap, median_rate, percentile, rounds
-from app.bench.report import table
+from app.bench.processes import BenchFailed
+from app.bench.report import Options, measure, table
+from app.bench.searching import pick_different
 
 ROOT = Path(__file__).resolve().parents[2]
 # CONTRACT's names, the service and the gentle rebuild, all on the embedded parts.
@@ -100,6 +104,29 @@ def test_one_group_alone(tmp_path: Path) -> None:
     answer = _run(tmp_path, "ledger", "--seconds", "0.1")
     assert [figure["name"] for figure in answer["figures"]] == ["posting_rate_embedded"]
     assert answer["figures"][0]["unit"] == "transactions/s"
+
+
+def _queries(tmp_path: Path, count: int) -> str:
+    """A file of so many different queries, each written twice."""
+    file = tmp_path / "queries.txt"
+    lines = [f"{word} {number}" for number, word in zip(range(count), cycle("被杯茶"))]
+    file.write_text("\n".join([*lines, "", *(f"  {line}" for line in lines)]), "utf-8")
+    return str(file)
+
+
+def test_exactly_so_many_different_queries_are_searched_for(tmp_path: Path) -> None:
+    queries = _queries(tmp_path, 70)
+    answer = _run(tmp_path, "search", "--rows", "300", "--searches", "60", "--queries", queries)
+    assert {figure["name"]: figure["n"] for figure in answer["figures"]} == {
+        name: 60 for name in NAMES if re.match("search_(http|service|engine)_", name)
+    }
+
+
+def test_more_different_queries_than_there_are_end_the_bench(tmp_path: Path) -> None:
+    file = Path(_queries(tmp_path, 40))
+    assert len(pick_different(file, 40)) == 40
+    with pytest.raises(BenchFailed, match="only 40 different queries"):
+        measure("all", Options(rows=300, seconds=0.1, queries=file, searches=41), say=print)
 
 
 def test_a_signal_stops_it_and_leaves_nothing(tmp_path: Path) -> None:

@@ -30,13 +30,23 @@ export function useSearchRules(list: Ref<SearchListName>) {
 
 export const isNamed = (list: SearchListName): boolean => Boolean(list.query || list.category)
 
-export function useSearchPreview(list: Ref<SearchListName>) {
+/** Of all goods, or with an enterprise's id as its people see them. */
+export function useSearchPreview(list: Ref<SearchListName>, enterprise: Ref<string>) {
   return useQuery({
-    queryKey: ['search-preview', list],
-    queryFn: () => api.searchPreview(list.value),
+    queryKey: ['search-preview', list, enterprise],
+    queryFn: () => api.searchPreview({ ...list.value, enterprise: enterprise.value }),
     enabled: computed(() => isNamed(list.value)),
     // What rules make of a list is asked again each time somebody looks.
     staleTime: 0,
+  })
+}
+
+export function useEnterprises(q: Ref<string>) {
+  return useInfiniteQuery({
+    queryKey: ['enterprises', q],
+    queryFn: ({ pageParam }) => api.enterprises({ q: q.value, cursor: pageParam ?? undefined, limit: PAGE }),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
   })
 }
 

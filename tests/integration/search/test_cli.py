@@ -1,6 +1,9 @@
 """``mall search``: rebuild, query, evaluate, and waiting for the index."""
 
 import json
+import os
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ from search.cli import search_commands
 from search.engines.choice import get_engine
 from search.indexing import documents_fingerprint
 from search.rebuilding import WorkerStopped, rebuild_now, wait_until_searchable
+from search.requests import SearchRequest
+from search.services import SearchResult, search
 from tests.engines import other_engine
 from tests.integration.search.world import World, add_product, change_product, index
 
@@ -144,3 +149,77 @@ def test_evaluate_refuses_other_files_and_filler_without_titles(
     assert run("evaluate", str(labels))[0] == 1
     assert run("evaluate", str(labels), "--filler", "5")[0] == 2
     assert run("evaluate", str(tmp_path / "missing.json"))[0] == 2
+
+
+def replay_file(tmp_path: Path) -> str:
+    file = tmp_path / "queries.txt"
+    file.write_text("蚕丝被\n挂耳\n\nzzqqxx\n 被 \n龙井\n", "utf-8")
+    return str(file)
+
+
+def test_replay_searches_once_for_each_line(stocked: World, tmp_path: Path) -> None:
+    code, body = run("replay", replay_file(tmp_path))
+
+    assert code == 0
+    slowest = body.pop("slowest")
+    assert 0 < body.pop("p50_ms") <= body.pop("p99_ms") == slowest[0]["ms"]
+    assert {entry["query"] for entry in slowest} == {"蚕丝被", "挂耳", "zzqqxx", "被", "龙井"}
+    assert [entry["ms"] for entry in slowest] == sorted((e["ms"] for e in slowest), reverse=True)
+    assert sorted(body.pop("zero_examples")) == ["zzqqxx", "龙井"]
+    assert body == {
+        "queries": 5, "errors": 0, "zero_results": 2, "zero_share": 0.4, "failed": [],
+        "next_after": 6,
+    }  # fmt: skip
+
+
+def test_replay_takes_a_part_and_says_where_to_go_on(stocked: World, tmp_path: Path) -> None:
+    file = replay_file(tmp_path)
+    _, head = run("replay", file, "--limit", "4", "--workers", "1")
+    assert (head["queries"], head["zero_examples"], head["next_after"]) == (3, ["zzqqxx"], 4)
+    _, rest = run("replay", file, "--after", "4", "--workers", "1")
+    assert (rest["queries"], rest["zero_examples"], rest["next_after"]) == (2, ["龙井"], 6)
+    _, nothing = run("replay", file, "--after", "6")
+    assert (nothing["queries"], nothing["p99_ms"], nothing["zero_share"]) == (0, 0.0, 0.0)
+
+
+def test_replay_counts_and_names_what_fails(
+    stocked: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*, request: SearchRequest, **given: Any) -> SearchResult:
+        if request.text == "挂耳":
+            raise RuntimeError("no coffee")
+        return search(request=request, **given)
+
+    monkeypatch.setattr("search.cli.search", failing)
+
+    code, body = run("replay", replay_file(tmp_path))
+
+    assert (code, body["queries"], body["errors"], body["zero_results"]) == (0, 5, 1, 2)
+    assert body["zero_share"] == 0.5
+    assert body["failed"] == [{"query": "挂耳", "error": "RuntimeError: no coffee"}]
+
+
+def test_replay_stops_at_ctrl_c_and_finishes_what_was_begun(
+    stocked: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, told = threading.Event(), threading.Event()
+
+    def slow(*, request: SearchRequest, **given: Any) -> SearchResult:
+        if request.text == "zzqqxx":
+            begun.set()
+            assert told.wait(30)
+        return search(request=request, **given)
+
+    def interrupt() -> None:
+        assert begun.wait(30)
+        os.kill(os.getpid(), signal.SIGINT)
+        # Only after the main thread was told is the query let go on.
+        threading.Timer(1.0, told.set).start()
+
+    monkeypatch.setattr("search.cli.search", slow)
+    threading.Thread(target=interrupt).start()
+
+    code, body = run("replay", replay_file(tmp_path), "--workers", "1")
+
+    assert (code, body["queries"], body["next_after"]) == (1, 3, 4)
+    assert run("replay", replay_file(tmp_path), "--after", "4")[1]["queries"] == 2

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from search.kept_lists import KEPT_SECONDS, ListsInProcess
 from search.requests import SearchRequest, SortBy
 from search.services import SearchResult, search
 from search.showing import Item
+from search.tokens import tokenise_query
 from shop.rules import GoodsRule
 from tests.integration.search.world import (
     World,
@@ -389,10 +391,16 @@ def test_the_match_set_does_not_loosen_because_of_a_facet(shelf: World) -> None:
     ],
 )
 def test_hostile_queries_get_a_clean_and_quick_answer(shelf: World, text: str) -> None:
-    result = find(text)
+    took = []
+    for _ in range(3):
+        tokenise_query.cache_clear()
+        started = time.process_time()
+        result = find(text)
+        took.append(time.process_time() - started)
 
     assert result.total == len(find(text, limit=100).items)
-    assert result.took_ms < 250
+    # Of processor time, so that a busy machine is no failure.
+    assert min(took) < 0.05
 
 
 def test_the_title_is_marked(shelf: World) -> None:

@@ -109,8 +109,10 @@ export function endpoints(client: ApiClient) {
       client.send<T.SearchRule>('POST', `${DESK}/rules/${id(ruleId)}/withdraw`),
     publishSearchRules: (body: T.SearchListName) =>
       client.send<{ published: number }>('POST', `${DESK}/rules/publish`, { body }),
-    searchPreview: (query: T.SearchListName) =>
-      client.get<T.SearchPreview>(`${DESK}/preview`, { query: { ...query } }),
+    searchPreview: (query: T.SearchPreviewQuery) =>
+      client.get<T.SearchPreview>(`${DESK}/preview`, { query }),
+    enterprises: (query: T.EnterprisesQuery) =>
+      client.get<T.Page<T.EnterpriseName>>('/admin/enterprises', { query }),
     zeroResults: (query: T.ZeroResultsQuery) =>
       client.get<T.QueryReport>(`${DESK}/reports/zero-results`, { query }),
     lowClicks: (query: T.LowClicksQuery) =>

@@ -1810,12 +1810,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A list as it is, beside the same with its drafts in force. */
+        /**
+         * A list as it is, beside the same with its drafts in force, of all goods or of those that an
+         *     enterprise's people see.
+         */
         get: {
             parameters: {
                 query?: {
                     query?: string;
                     category?: string;
+                    enterprise?: string;
                 };
                 header?: never;
                 path?: never;
@@ -1918,6 +1922,48 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["ReportOut"];
+                    };
+                };
+                422: components["responses"]["UNPROCESSABLE_ENTITY"];
+                default: components["responses"]["DEFAULT_ERROR"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/enterprises": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Enterprises by a part of the name, newest first. */
+        get: {
+            parameters: {
+                query?: {
+                    q?: string;
+                    cursor?: string | null;
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description OK */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["EnterprisesOut"];
                     };
                 };
                 422: components["responses"]["UNPROCESSABLE_ENTITY"];
@@ -2669,12 +2715,14 @@ export interface components {
             action?: "pin" | "bury" | "boost" | null;
         };
         PreviewListOut: {
+            ruled_query?: string;
             total?: number;
             items?: components["schemas"]["PreviewItemOut"][];
         };
         PreviewOut: {
             query?: string;
             category?: (Record<string, never> | null) | components["schemas"]["SearchNamedOut"];
+            enterprise?: (Record<string, never> | null) | components["schemas"]["SearchNamedOut"];
             drafts?: number;
             present?: components["schemas"]["PreviewListOut"];
             draft?: components["schemas"]["PreviewListOut"];
@@ -2692,6 +2740,14 @@ export interface components {
             first?: string;
             last?: string;
             items?: components["schemas"]["ReportRowOut"][];
+            next_cursor?: string | null;
+        };
+        EnterpriseNameOut: {
+            id?: string;
+            name?: string;
+        };
+        EnterprisesOut: {
+            items?: components["schemas"]["EnterpriseNameOut"][];
             next_cursor?: string | null;
         };
     };

@@ -173,7 +173,10 @@ export type SearchRuleChange = Schemas['RuleIn']
 export type SearchRulesQuery = Query<'/api/v1/admin/search/rules'>
 /** A list is that of a query, or that of a category. */
 export type SearchListName = Schemas['ListIn']
+export type SearchPreviewQuery = Query<'/api/v1/admin/search/preview'>
 export type SearchPreview = Answer<'PreviewOut'>
+export type EnterprisesQuery = Query<'/api/v1/admin/enterprises'>
+export type EnterpriseName = Answer<'EnterpriseNameOut'>
 export type PreviewItem = Answer<'PreviewItemOut'>
 export type QueryReport = Answer<'ReportOut'>
 export type QueryReportRow = Answer<'ReportRowOut'>
