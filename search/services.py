@@ -137,12 +137,6 @@ def _page_without_index(found: ResolvedSearch) -> _Page:
     return replace(page, degraded=True)
 
 
-def _facets(found: ResolvedSearch, plan: TextPlan) -> tuple[base.Facet, ...]:
-    return facets.request(
-        (found.text_clause(plan), *found.scope.product_clauses()), found.scope, found.choice
-    )
-
-
 def find_matches(found: ResolvedSearch, ask: Callable[[TextPlan], EngineQuery]) -> queries.Matches:
     """The match set of a search by words, chosen from text and programme alone, and what was
     asked of it."""
@@ -168,7 +162,7 @@ def _relevance_page(found: ResolvedSearch, arrangement: Arrangement) -> _Page:
             plan,
             where=found.where(),
             # With pins the facets are asked for together with these.
-            facets=() if arrangement.pins else _facets(found, plan),
+            facets=() if arrangement.pins else found.facets(plan),
             weights=get_weights(),
         )
 
@@ -191,7 +185,7 @@ def _arranged_category_page(found: ResolvedSearch, arrangement: Arrangement) -> 
             where=found.where(),
             sort=base.Sort(by_sales, descending),
             limit=queries.LIST_END,
-            facets=_facets(found, _BROWSE),
+            facets=found.facets(_BROWSE),
         )
     )
     kept = merchandising.arrange_category(found, answer, arrangement)
@@ -256,7 +250,7 @@ def _sorted_page(found: ResolvedSearch, cursor: Cursor | None) -> _Page:
             sort=base.Sort(sort_field, descending, None if cursor is None else cursor.after),
             # One more than the page, to know whether it goes on.
             limit=limit + 1,
-            facets=_facets(found, plan),
+            facets=found.facets(plan),
         )
 
     plan = _BROWSE if cursor is None else cursor.plan
