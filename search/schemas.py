@@ -152,12 +152,19 @@ class FacetValueOut(Schema):
     count = fields.Integer()
 
 
+class RelatedCategoryOut(SearchNamedOut):
+    """A category to go on with, and how many goods in it may be seen (and paid by the pot)."""
+
+    count = fields.Integer()
+
+
 class SearchOut(Schema):
     """Answer of ``GET /search``. ``matched_by``: all words, half, some, or browse.
 
     ``corrected_query`` was searched for instead of what was typed; ``price_words`` of it were
-    taken for a price (``verbatim`` asks for neither). ``degraded``: the index is away, and this
-    is a bounded list from the database.
+    taken for a price (``verbatim`` asks for neither). ``related_categories`` are to go on with
+    where not all words were found; only the first page has any. ``degraded``: the index is away,
+    and this is a bounded list from the database.
     """
 
     total = fields.Integer()
@@ -173,6 +180,7 @@ class SearchOut(Schema):
     next_cursor = fields.String(allow_none=True)
     corrected_query = fields.String(allow_none=True)
     price_words = fields.String()
+    related_categories = fields.List(fields.Nested(RelatedCategoryOut))
     matched_by = fields.String()
     took_ms = fields.Float()
     degraded = fields.Boolean()

@@ -23,6 +23,7 @@ from search.indexing import suggestion_file
 from search.kept_lists import Counts, KeptList, KeptLists, kept_lists
 from search.merchandising import Arrangement
 from search.queries import TextPlan
+from search.related import RelatedCategory, related_categories
 from search.requests import ResolvedSearch, SearchRequest, SortBy, resolve
 from search.rules import arrangement_of
 from search.showing import Item, show
@@ -53,8 +54,9 @@ class SearchResult:
     """A page, the exact total, the facets, and the cursor of the next page if there is one.
 
     ``corrected_query`` was searched for instead of what was typed; ``price_words`` of it were
-    taken for a price. ``degraded``: the index is away, and this is a bounded list from the
-    database.
+    taken for a price. ``related_categories`` are to go on with where not all words were found;
+    only the first page has them. ``degraded``: the index is away, and this is a bounded list from
+    the database.
     """
 
     total: int
@@ -65,6 +67,7 @@ class SearchResult:
     took_ms: float
     corrected_query: str | None = None
     price_words: str = ""
+    related_categories: tuple[RelatedCategory, ...] = ()
     degraded: bool = False
 
 
@@ -95,8 +98,11 @@ def search(
     if cursor is not None and cursor.epoch != found.epoch:
         # The programme changed between two pages: what is visible, and counted, is another list.
         raise CursorExpired
+    related: tuple[RelatedCategory, ...] = ()
     try:
         page = _page(found, cursor)
+        if cursor is None and found.query is not None and not _is_enough(page):
+            related = related_categories(found, page.plan, page.counts)
     except EngineUnavailable as away:
         if not can_browse(found):
             raise SearchUnavailable(retry_after=math.ceil(away.retry_after)) from away
@@ -110,6 +116,7 @@ def search(
         took_ms=(time.perf_counter() - started) * 1_000,
         corrected_query=page.plan.corrected or None,
         price_words=found.price_words,
+        related_categories=related,
         degraded=page.degraded,
     )
 
@@ -126,6 +133,11 @@ def _page(found: ResolvedSearch, cursor: Cursor | None) -> _Page:
     if arrangement:
         return _arranged_category_page(found, arrangement)
     return _sorted_page(found, cursor)
+
+
+def _is_enough(page: _Page) -> bool:
+    """Whether the answer is what was asked for, so that nothing else need be offered."""
+    return page.total > 0 and page.plan.kind is queries.MatchKind.ALL_WORDS
 
 
 def _page_without_index(found: ResolvedSearch) -> _Page:
