@@ -4,7 +4,7 @@ Only where a search is about one category: of everything there is, the commonest
 nothing. A client knows each as ``attribute.<name>``, and its values by their text.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping
 
 from kernel.remembered import Remembered
 from search.engines.base import Clause, NumberField, TermsFacet
@@ -13,8 +13,8 @@ from search.kept_lists import Counts
 from shop.attributes import Attribute
 from shop.services import attributes as kept
 
-_NAMES = 6
-_VALUES = 20
+_MOST_NAMES = 6
+_MOST_VALUES = 20
 _ASKED = 1_000
 _ALL = "attribute"
 
@@ -49,35 +49,29 @@ def _chosen(place: int) -> str:
 
 def label_attributes(counts: Counts, choice: Choice) -> dict[str, list[tuple[str, int]]]:
     """Values with counts by name: the names and values that most of what was found has, and what
-    was chosen, even where nothing has it any more."""
-    groups = {"": dict(counts.get(_ALL, ()))}
-    for place, (name, ids) in enumerate(choice.attributes.items()):
-        groups[name] = dict.fromkeys(ids, 0) | dict(counts.get(_chosen(place), ()))
+    was chosen, whether or not anything has it."""
+    groups = {"": counts.get(_ALL, ())}
+    groups |= {name: counts.get(_chosen(at), ()) for at, name in enumerate(choice.attributes)}
     attributes = _attributes.find(
-        (number for group in groups.values() for number in group), kept.read_attributes
+        (number for group in groups.values() for number, _ in group), kept.read_attributes
     )
-    found: dict[str, list[tuple[int, str, int]]] = {}
+    found = {name: dict.fromkeys(values, 0) for name, values in choice.attributes.items()}
     for of_name, group in groups.items():
-        for number, count in group.items():
+        for number, count in group:
             name, value = attributes.get(number, ("", ""))
             if name and of_name == (name if name in choice.attributes else ""):
-                found.setdefault(name, []).append((-count, value, number))
-    return {
-        name: _first(found[name], choice.attributes.get(name, frozenset()))
-        for name in _first_names(found, choice)
-    }
+                found.setdefault(name, {})[value] = count
+    names = _names(found, choice)
+    return {name: _first(found[name], choice.attributes.get(name, ())) for name in names}
 
 
-def _first_names(found: dict[str, list[tuple[int, str, int]]], choice: Choice) -> list[str]:
-    ordered = sorted(found, key=lambda name: (sum(entry[0] for entry in found[name]), name))
+def _names(found: Mapping[str, Mapping[str, int]], choice: Choice) -> list[str]:
+    ordered = sorted(found, key=lambda name: (-sum(found[name].values()), name))
     others = [name for name in ordered if name not in choice.attributes]
-    left_out = others[max(_NAMES - len(choice.attributes), 0) :]
+    left_out = others[max(_MOST_NAMES - len(choice.attributes), 0) :]
     return [name for name in ordered if name not in left_out]
 
 
-def _first(values: Sequence[tuple[int, str, int]], chosen: frozenset[int]) -> list[tuple[str, int]]:
-    return [
-        (value, -count)
-        for place, (count, value, number) in enumerate(sorted(values))
-        if place < _VALUES or number in chosen
-    ]
+def _first(counts: Mapping[str, int], chosen: Container[str]) -> list[tuple[str, int]]:
+    ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    return [entry for at, entry in enumerate(ordered) if at < _MOST_VALUES or entry[0] in chosen]

@@ -30,15 +30,15 @@ class Choice:
     """What a person chose to narrow a list, in inside ids; ``None`` means not chosen.
 
     A chosen value that does not exist is simply not among the ids: with none left nothing
-    matches. ``attributes`` are values by the name of the attribute: any of those of one name, of
-    each name. ``prices`` are inclusive ranges in fen, any of which will do; the range between
-    ``price_min`` and ``price_max`` must hold as well.
+    matches. ``attributes`` are ids by name and value, any of one name, of each name; what no
+    product has is 0. ``prices`` are inclusive ranges in fen, any of which will do; the range
+    between ``price_min`` and ``price_max`` must hold as well.
     """
 
     categories: frozenset[int] | None = None
     brands: frozenset[int] | None = None
     merchants: frozenset[int] | None = None
-    attributes: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    attributes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     prices: tuple[PriceRange, ...] | None = None
     price_min: int | None = None
     price_max: int | None = None
@@ -136,7 +136,7 @@ def choice_clauses(choice: Choice, *, without: str = "") -> tuple[Clause, ...]:
     if choice.brands is not None and without != "brand":
         clauses.append(AnyValue(NumberField.BRAND, tuple(sorted(choice.brands))))
     clauses += [
-        AnyValue(NumberField.ATTRIBUTE, tuple(sorted(values)))
+        AnyValue(NumberField.ATTRIBUTE, tuple(sorted(values.values())))
         for name, values in choice.attributes.items()
         if without != attribute_facet(name)
     ]

@@ -206,13 +206,12 @@ def _choose(request: SearchRequest) -> Choice:
     )
 
 
-def _choose_attributes(request: SearchRequest) -> dict[str, frozenset[int]]:
+def _choose_attributes(request: SearchRequest) -> dict[str, dict[str, int]]:
     if not request.attributes:
         return {}
-    ids = find_attribute_ids(
-        (name, value) for name, values in request.attributes for value in values
-    )
+    wanted = [(name, value) for name, values in request.attributes for value in values]
+    ids = find_attribute_ids(wanted)
     return {
-        name: frozenset(ids[name, value] for value in values if (name, value) in ids)
+        name: {value: ids.get((name, value), 0) for value in values}
         for name, values in request.attributes
     }
