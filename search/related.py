@@ -14,7 +14,7 @@ from shop.services.category_names import CategoryNames
 
 MOST = 6
 # More than are shown, since some may hold nothing that may be seen.
-_LOOKED_AT = 12
+_LOOKED_AT = 8
 _ASKED = 500
 
 
