@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Column, Dialect, Table, bindparam, insert, select, update
+from sqlalchemy.dialects import sqlite
 
 from kernel.db import db, run
 from kernel.mariadb import CHARSET, COLLATION
@@ -31,6 +32,19 @@ def insert_rows(table: Table, rows: Rows) -> None:
         return
     for start in range(0, len(rows), _MOST_ROWS):
         _send(_insert_text(table, rows[start : start + _MOST_ROWS]))
+
+
+def insert_new_rows(table: Table, rows: Rows) -> None:
+    """Insert rows, without those whose unique values another transaction has just made."""
+    if not rows:
+        return
+    if _is_sqlite():
+        run(sqlite.insert(table).on_conflict_do_nothing(), rows)
+        return
+    for start in range(0, len(rows), _MOST_ROWS):
+        text = _insert_text(table, rows[start : start + _MOST_ROWS])
+        # Not INSERT IGNORE, which also lets pass what is too long.
+        _send(f"{text} ON DUPLICATE KEY UPDATE `id` = `id`")
 
 
 def insert_with_ids(table: Table, rows: Rows) -> dict[str, int]:

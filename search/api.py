@@ -6,8 +6,8 @@ from enterprises.services.eligibility import viewer_of
 from kernel.auth.policy import Role
 from kernel.web import api_blueprint, current_actor
 from search import services, similar
-from search.facets import parse_price
 from search.indexing import suggestion_file
+from search.price_ranges import parse_price
 from search.query_counts import count_click, count_search
 from search.requests import SearchRequest
 from search.schemas import ClickIn, SearchIn, SearchOut, ShelfIn, ShelfOut, SuggestIn, SuggestOut
@@ -28,6 +28,7 @@ def search_goods(query: dict[str, Any]) -> SearchResult:
         categories=tuple(query["category"]),
         brands=tuple(query["brand"]),
         merchants=tuple(query["merchant"]),
+        attributes=tuple((name, tuple(values)) for name, values in query["attribute"].items()),
         prices=tuple(parse_price(value) for value in query["price"]),
         price_min=query["price_min"],
         price_max=query["price_max"],

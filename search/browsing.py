@@ -21,6 +21,7 @@ def can_browse(found: ResolvedSearch) -> bool:
         and not found.request.cursor
         and choice.brands is None
         and choice.merchants is None
+        and not choice.attributes
     )
 
 

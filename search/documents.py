@@ -22,8 +22,10 @@ from sqlalchemy import (
 from kernel.auth.models import Tenant
 from kernel.db import db
 from kernel.remembered import Remembered
+from search.attributes import find_attribute_ids
 from search.engines.base import ListingDocument, ProductChange
 from search.tokens import TokenFields, tokenise
+from shop.attributes import split_attributes
 from shop.models import (
     AssortmentItem,
     Brand,
@@ -124,6 +126,7 @@ _PRODUCTS = (
         Product.category_id,
         Product.brand_id,
         Product.image,
+        Product.attributes,
         Product.state,
         Product.version,
         Product.sold_count,
@@ -324,6 +327,15 @@ def _read_assortments(product_ids: Sequence[int]) -> dict[int, tuple[int, ...]]:
     return {product_id: tuple(sorted(ids)) for product_id, ids in found.items()}
 
 
+def _attribute_ids(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[int, tuple[int, ...]]:
+    found = {row.id: split_attributes(row.attributes) for row in rows}
+    ids = find_attribute_ids(each for attributes in found.values() for each in attributes)
+    return {
+        product_id: tuple(ids[each] for each in attributes if each in ids)
+        for product_id, attributes in found.items()
+    }
+
+
 # --- listings ------------------------------------------------------------------------------
 
 
@@ -357,6 +369,7 @@ def read_changes(product_ids: Sequence[int]) -> list[ProductChange]:
     live = [row.id for row in products.values() if row.state == LIVE]
     offers = _read_offers(live)
     assortments = _read_assortments(live)
+    attributes = _attribute_ids(products[product_id] for product_id in live)
     tree = category_tree()
     changes = []
     for product_id in dict.fromkeys(product_ids):
@@ -368,7 +381,14 @@ def read_changes(product_ids: Sequence[int]) -> list[ProductChange]:
         documents: tuple[ListingDocument, ...] = ()
         if listed:
             tokens = _tokens(row, offers[product_id], tree)
-            documents = _documents(row, listed, tokens, tree, assortments.get(product_id, ()))
+            documents = _documents(
+                row,
+                listed,
+                tokens,
+                tree,
+                assortments.get(product_id, ()),
+                attributes[product_id],
+            )
         changes.append(ProductChange(product_id, row.version, documents))
     return changes
 
@@ -390,6 +410,7 @@ def _documents(
     tokens: TokenFields,
     tree: CategoryTree,
     assortments: tuple[int, ...],
+    attributes: tuple[int, ...],
 ) -> tuple[ListingDocument, ...]:
     ranked = [listing.merchant_id for listing in listed]
     categories = tuple(sorted(tree.with_ancestors(row.category_id)))
@@ -406,6 +427,7 @@ def _documents(
             category_id=row.category_id,
             brand_id=row.brand_id or 0,
             assortments=assortments,
+            attributes=attributes,
             sales=row.sold_count,
             created_at=int(row.created_at.timestamp()),
         )

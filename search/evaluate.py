@@ -210,6 +210,7 @@ def _scratch_change(number: int, title: str) -> ProductChange:
         category_id=0,
         brand_id=0,
         assortments=(),
+        attributes=(),
         sales=0,
         created_at=0,
     )

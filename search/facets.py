@@ -5,30 +5,25 @@ what choosing them would find. The merchant facet counts every listing, not one 
 choosing a merchant shows its listing of a product, whoever is cheaper (Domain rule 30a).
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search import documents
+from search.attributes import label_attributes, request_attributes
 from search.engines.base import AllOf, Clause, Facet, NumberField, RangesFacet, TermsFacet
 from search.goods_filters import (
     Choice,
-    PriceRange,
     Scope,
+    attribute_facet,
     choice_clauses,
     every_listing,
     narrowed_merchants,
     one_listing_each,
 )
 from search.kept_lists import Counts
+from search.price_ranges import cells, fitted, price_label, price_value
 from shop.services.categories import category_tree
 
-# Bounds in fen; each range is shown as "min-max", both inclusive.
-_PRICE_BOUNDS = (0, 5_000, 10_000, 20_000, 50_000, 100_000)
-PRICE_RANGES: tuple[tuple[int, int | None], ...] = tuple(
-    zip(_PRICE_BOUNDS, (*_PRICE_BOUNDS[1:], None), strict=True)
-)
-_BOUND = re.compile(r"[0-9]{0,12}")
 _ASKED = 500
 _SHOWN = 30
 
@@ -42,8 +37,11 @@ class FacetValue:
     count: int
 
 
-def request(common: Sequence[Clause], scope: Scope, choice: Choice) -> tuple[Facet, ...]:
-    """The facets of one search. ``common`` are its text and the goods that may be seen."""
+def request(
+    common: Sequence[Clause], scope: Scope, choice: Choice, *, attributes: bool = False
+) -> tuple[Facet, ...]:
+    """The facets of one search. ``common`` are its text and the goods that may be seen;
+    ``attributes``: whether it is one that has facets of attributes."""
     one_each = one_listing_each(narrowed_merchants(scope, choice))
 
     def where(name: str) -> Clause:
@@ -53,8 +51,9 @@ def request(common: Sequence[Clause], scope: Scope, choice: Choice) -> tuple[Fac
     return (
         TermsFacet("category", NumberField.CATEGORY, where("category"), _ASKED),
         TermsFacet("brand", NumberField.BRAND, where("brand"), _ASKED),
-        RangesFacet("price", NumberField.PRICE, where("price"), PRICE_RANGES),
+        RangesFacet("price", NumberField.PRICE, where("price"), cells(choice.prices or ())),
         TermsFacet("merchant", NumberField.MERCHANT, of_merchants, _ASKED),
+        *(request_attributes(choice, where) if attributes else ()),
     )
 
 
@@ -72,15 +71,18 @@ def label(counts: Counts, choice: Choice) -> dict[str, list[FacetValue]]:
             if key in brand_names
         ],
         "price": [
-            FacetValue(price_value(low, high), _price_label(low, high), count)
-            for number, count in sorted(counts.get("price", ()))
-            for low, high in (PRICE_RANGES[number],)
+            FacetValue(price_value(low, high), price_label(low, high), count)
+            for low, high, count in fitted(dict(counts.get("price", ())), choice.prices or ())
         ],
         "merchant": [
             FacetValue(merchant_names[key].id, merchant_names[key].name, count)
             for key, count in merchants
             if key in merchant_names
         ],
+        **{
+            attribute_facet(name): [FacetValue(value, value, count) for value, count in values]
+            for name, values in label_attributes(counts, choice).items()
+        },
     }
 
 
@@ -117,31 +119,3 @@ def _label_categories(
         FacetValue(tree.by_id[key].public_id, tree.by_id[key].name, count)
         for key, count in _first(wanted, chosen)
     ]
-
-
-def price_value(low: int, high: int | None) -> str:
-    """A range as the ``price`` parameter takes it: both ends inclusive, open where unknown."""
-    return f"{low}-" if high is None else f"{low}-{high - 1}"
-
-
-def parse_price(value: str) -> PriceRange:
-    """The bounds of a ``price`` parameter.
-
-    Raises:
-        ValueError: it is not of the form ``min-max``, ``min-`` or ``-max``.
-    """
-    low, separator, high = value.partition("-")
-    if (
-        not separator
-        or not (low or high)
-        or not _BOUND.fullmatch(low)
-        or not _BOUND.fullmatch(high)
-    ):
-        raise ValueError("a price range is written as min-max, in fen")
-    return int(low) if low else None, int(high) if high else None
-
-
-def _price_label(low: int, high: int | None) -> str:
-    if high is None:
-        return f"{low // 100}元以上"
-    return f"{high // 100}元以下" if not low else f"{low // 100}–{high // 100}元"

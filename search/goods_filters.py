@@ -1,6 +1,6 @@
 """Goods rules and chosen facets as engine filters (Domain rules 30 and 30a)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from search.engines.base import (
@@ -30,13 +30,15 @@ class Choice:
     """What a person chose to narrow a list, in inside ids; ``None`` means not chosen.
 
     A chosen value that does not exist is simply not among the ids: with none left nothing
-    matches. ``prices`` are inclusive ranges in fen, any of which will do; the range between
-    ``price_min`` and ``price_max`` must hold as well.
+    matches. ``attributes`` are ids by name and value, any of one name, of each name; what no
+    product has is 0. ``prices`` are inclusive ranges in fen, any of which will do; the range
+    between ``price_min`` and ``price_max`` must hold as well.
     """
 
     categories: frozenset[int] | None = None
     brands: frozenset[int] | None = None
     merchants: frozenset[int] | None = None
+    attributes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     prices: tuple[PriceRange, ...] | None = None
     price_min: int | None = None
     price_max: int | None = None
@@ -118,6 +120,11 @@ def narrowed_merchants(scope: Scope, choice: Choice) -> frozenset[int] | None:
     return choice.merchants if allowed is None else allowed & choice.merchants
 
 
+def attribute_facet(name: str) -> str:
+    """What the facet of an attribute is called."""
+    return f"attribute.{name}"
+
+
 def choice_clauses(choice: Choice, *, without: str = "") -> tuple[Clause, ...]:
     """The chosen values as filters, leaving out those of the facet ``without``.
 
@@ -128,6 +135,11 @@ def choice_clauses(choice: Choice, *, without: str = "") -> tuple[Clause, ...]:
         clauses.append(AnyValue(NumberField.CATEGORY, tuple(sorted(choice.categories))))
     if choice.brands is not None and without != "brand":
         clauses.append(AnyValue(NumberField.BRAND, tuple(sorted(choice.brands))))
+    clauses += [
+        AnyValue(NumberField.ATTRIBUTE, tuple(sorted(values.values())))
+        for name, values in choice.attributes.items()
+        if without != attribute_facet(name)
+    ]
     if without != "price":
         clauses += _price_clauses(choice)
     if choice.in_stock:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from search import facets, queries
+from search import queries
 from search.engines.base import AllOf, AnyOf, AnyValue, EngineQuery, EngineResult, NumberField
 from search.kept_lists import KeptList
 from search.queries import TextPlan
@@ -134,12 +134,11 @@ def _whole_query(found: ResolvedSearch, plan: TextPlan, pins: tuple[int, ...]) -
     if not pins:
         return whole
     text = AnyOf((found.text_clause(plan), AnyValue(NumberField.PRODUCT, pins)))
-    common = (text, *found.scope.product_clauses())
     return replace(
         whole,
         where=AllOf((where, text)),
         count=True,
-        facets=facets.request(common, found.scope, found.choice),
+        facets=found.facets(plan, text),
     )
 
 

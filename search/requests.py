@@ -5,9 +5,10 @@ from enum import StrEnum
 
 from enterprises.services.eligibility import Viewer
 from kernel.errors import NotFound
-from search import documents, queries
+from search import documents, facets, queries
+from search.attributes import find_attribute_ids
 from search.cursors import fingerprint
-from search.engines.base import AllOf, Clause, EngineView
+from search.engines.base import AllOf, Clause, EngineView, Facet
 from search.engines.choice import get_engine
 from search.goods_filters import (
     Choice,
@@ -20,6 +21,7 @@ from search.goods_filters import (
 from search.kept_lists import KeptLists
 from search.queries import TextPlan
 from search.tokens import QueryTokens, normalise, tokenise_query
+from search.understanding.intents import category_intent
 from search.understanding.prices import price_words
 from shop.rules import GoodsRule
 from shop.services.categories import category_tree
@@ -41,7 +43,8 @@ class SortBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """What was asked for, in outside ids; prices in fen, ranges inclusive.
+    """What was asked for, in outside ids; prices in fen, ranges inclusive. ``attributes`` are
+    names with the chosen values of each.
 
     ``verbatim``: take the text as it was typed. ``drafts``: as if the drafts of the rules for
     this list were in force; for operators.
@@ -51,6 +54,7 @@ class SearchRequest:
     categories: tuple[str, ...] = ()
     brands: tuple[str, ...] = ()
     merchants: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     prices: tuple[PriceRange, ...] = ()
     price_min: int | None = None
     price_max: int | None = None
@@ -65,10 +69,13 @@ class SearchRequest:
     @property
     def is_narrowed(self) -> bool:
         """Whether a person goes on with a search: more was chosen than words."""
-        chosen = (self.categories, self.brands, self.merchants, self.prices, self.pot)
+        chosen = (
+            (self.categories, self.brands, self.merchants),
+            (self.attributes, self.prices, self.pot),
+        )
         bounds = (self.price_min, self.price_max)
         return (
-            any(chosen)
+            any(map(any, chosen))
             or self.in_stock
             or self.verbatim
             or any(bound is not None for bound in bounds)
@@ -106,6 +113,25 @@ class ResolvedSearch:
             return AllOf(())
         return queries.match_clause(plan.tokens(self.query), plan)
 
+    def is_about_one_category(self, plan: TextPlan) -> bool:
+        """Whether a category was chosen, or the text names one: then attributes say something."""
+        if self.choice.categories is not None:
+            return len(self.choice.categories) == 1
+        if self.query is None:
+            return False
+        tree = category_tree()
+        named = category_intent(plan.tokens(self.query), tree)
+        return sum(tree.by_id[each].parent_id not in named for each in named) == 1
+
+    def facets(self, plan: TextPlan, text: Clause | None = None) -> tuple[Facet, ...]:
+        """What is counted beside the hits; ``text`` where the match set is not that of the plan."""
+        return facets.request(
+            (text or self.text_clause(plan), *self.scope.product_clauses()),
+            self.scope,
+            self.choice,
+            attributes=bool(self.choice.attributes) or self.is_about_one_category(plan),
+        )
+
     def where(self) -> Clause:
         """The goods asked for, apart from the text; one listing of each."""
         return AllOf(
@@ -131,12 +157,13 @@ def resolve(viewer: Viewer, request: SearchRequest, lists: KeptLists) -> Resolve
             raise NotFound("没有这个福利账户")
         rules = (viewer.programme, pot.rule)
     priced = None if request.verbatim else price_words(normalise(text))
+    searched = text if priced is None else priced.rest
     choice = _choose(request)
     if priced is not None and (choice.prices, choice.price_min, choice.price_max) == _NO_PRICE:
         choice = replace(choice, price_min=priced.low, price_max=priced.high)
-        searched = priced.rest
     else:
-        priced, searched = None, text
+        # What was chosen goes before the words, which are no words to look for either.
+        priced = None
     sellers: frozenset[int] = frozenset()
     if any(rule.exclude.get("merchants") for rule in rules):
         sellers = documents.all_seller_ids()
@@ -152,6 +179,7 @@ def resolve(viewer: Viewer, request: SearchRequest, lists: KeptLists) -> Resolve
             viewer.membership_id,
             text,
             [request.categories, request.brands, request.merchants, request.prices],
+            request.attributes,
             [request.price_min, request.price_max, request.in_stock, request.pot, request.sort],
             request.verbatim,
         ),
@@ -170,8 +198,20 @@ def _choose(request: SearchRequest) -> Choice:
         categories=categories if request.categories else None,
         brands=documents.find_brand_ids(request.brands) if request.brands else None,
         merchants=documents.find_merchant_ids(request.merchants) if request.merchants else None,
+        attributes=_choose_attributes(request),
         prices=request.prices or None,
         price_min=request.price_min,
         price_max=request.price_max,
         in_stock=request.in_stock,
     )
+
+
+def _choose_attributes(request: SearchRequest) -> dict[str, dict[str, int]]:
+    if not request.attributes:
+        return {}
+    wanted = [(name, value) for name, values in request.attributes for value in values]
+    ids = find_attribute_ids(wanted)
+    return {
+        name: {value: ids.get((name, value), 0) for value in values}
+        for name, values in request.attributes
+    }

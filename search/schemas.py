@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema, ValidationError, fields, pre_load, validate, validates_schema
 
 from search import query_counts
-from search.facets import parse_price
+from search.price_ranges import parse_price
 from search.requests import MAX_LIMIT, SortBy
+from shop.attributes import MAX_NAME, MAX_VALUE
 
 _MAX_PRICE_MINOR = 10**12
 _MAX_VALUES = 50
+_MAX_ATTRIBUTES = 10
+_ATTRIBUTE = "attribute."
 MAX_SHELF = 30
 # What is longer is cut for the search itself; this only bounds what is accepted at all.
 _MAX_TEXT = 20_000
@@ -37,7 +40,10 @@ def _check_price(value: str) -> None:
 
 
 class SearchIn(Schema):
-    """Query of ``GET /search``; several values of a facet are repeated parameters."""
+    """Query of ``GET /search``; several values of a facet are repeated parameters.
+
+    Those of attributes are called ``attribute.<name>`` and are gathered under ``attribute``.
+    """
 
     q = fields.String(load_default="", validate=validate.Length(max=_MAX_TEXT))
     category = _id_list()
@@ -48,6 +54,19 @@ class SearchIn(Schema):
         load_default=(),
         validate=validate.Length(max=_MAX_VALUES),
     )
+    attribute = fields.Dict(
+        keys=fields.String(validate=validate.Length(1, MAX_NAME)),
+        values=fields.List(
+            fields.String(validate=validate.Length(1, MAX_VALUE)),
+            validate=validate.Length(1, _MAX_VALUES),
+        ),
+        load_default=dict,
+        validate=validate.Length(max=_MAX_ATTRIBUTES),
+        metadata={
+            "description": "Chosen values by the name of an attribute. Each name is a parameter of "
+            "its own, repeated for several values: attribute.颜色=墨绿&attribute.颜色=米白"
+        },
+    )
     price_min = _price_bound()
     price_max = _price_bound()
     in_stock = fields.Boolean(load_default=False)
@@ -56,6 +75,17 @@ class SearchIn(Schema):
     sort = fields.Enum(SortBy, by_value=True, load_default=None)
     limit = fields.Integer(load_default=20, validate=validate.Range(1, MAX_LIMIT))
     cursor = fields.String(load_default="", validate=validate.Length(max=2_000))
+
+    @pre_load
+    def _gather_attributes(self, data: Any, **_: Any) -> dict[str, Any]:
+        """``attribute.<name>`` parameters as one field; the query comes with all its values."""
+        given = {name: data[name] for name in data if not name.startswith(_ATTRIBUTE)}
+        given["attribute"] = {
+            name.removeprefix(_ATTRIBUTE): data.getlist(name)
+            for name in data
+            if name.startswith(_ATTRIBUTE)
+        }
+        return given
 
     @validates_schema
     def _check_bounds(self, data: Mapping[str, Any], **_: Any) -> None:
@@ -122,29 +152,35 @@ class FacetValueOut(Schema):
     count = fields.Integer()
 
 
-class FacetsOut(Schema):
-    """Facets by name."""
+class RelatedCategoryOut(SearchNamedOut):
+    """A category to go on with, and how many goods in it may be seen (and paid by the pot)."""
 
-    category = _AsItIs(fields.Nested(FacetValueOut))
-    brand = _AsItIs(fields.Nested(FacetValueOut))
-    price = _AsItIs(fields.Nested(FacetValueOut))
-    merchant = _AsItIs(fields.Nested(FacetValueOut))
+    count = fields.Integer()
 
 
 class SearchOut(Schema):
     """Answer of ``GET /search``. ``matched_by``: all words, half, some, or browse.
 
     ``corrected_query`` was searched for instead of what was typed; ``price_words`` of it were
-    taken for a price (``verbatim`` asks for neither). ``degraded``: the index is away, and this
-    is a bounded list from the database.
+    taken for a price (``verbatim`` asks for neither). ``related_categories`` are to go on with
+    where not all words were found; only the first page has any. ``degraded``: the index is away,
+    and this is a bounded list from the database.
     """
 
     total = fields.Integer()
     items = _AsItIs(fields.Nested(ItemOut))
-    facets = fields.Nested(FacetsOut)
+    facets = fields.Dict(
+        keys=fields.String(),
+        values=_AsItIs(fields.Nested(FacetValueOut)),
+        metadata={
+            "description": "By the parameter that chooses a value: category, brand, price, "
+            "merchant, and attribute.<name> where the search is about one category"
+        },
+    )
     next_cursor = fields.String(allow_none=True)
     corrected_query = fields.String(allow_none=True)
     price_words = fields.String()
+    related_categories = fields.List(fields.Nested(RelatedCategoryOut))
     matched_by = fields.String()
     took_ms = fields.Float()
     degraded = fields.Boolean()

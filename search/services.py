@@ -24,6 +24,7 @@ from search.indexing import suggestion_file
 from search.kept_lists import Counts, KeptList, KeptLists, kept_lists
 from search.merchandising import Arrangement
 from search.queries import TextPlan
+from search.related import RelatedCategory, related_categories
 from search.requests import ResolvedSearch, SearchRequest, SortBy, resolve
 from search.rules import arrangement_of
 from search.showing import Item, show
@@ -55,7 +56,8 @@ class SearchResult:
 
     ``corrected_query`` was searched for instead of what was typed; ``price_words`` of it were
     taken for a price. ``ruled_query`` is the query of which operators' rules arranged the list.
-    ``degraded``: the index is away, and this is a bounded list from the database.
+    ``related_categories`` are to go on with where not all words were found; only the first page has
+    them. ``degraded``: the index is away, and this is a bounded list from the database.
     """
 
     total: int
@@ -67,6 +69,7 @@ class SearchResult:
     corrected_query: str | None = None
     price_words: str = ""
     ruled_query: str = ""
+    related_categories: tuple[RelatedCategory, ...] = ()
     degraded: bool = False
 
 
@@ -98,8 +101,11 @@ def search(
     if cursor is not None and cursor.epoch != found.epoch:
         # The programme changed between two pages: what is visible, and counted, is another list.
         raise CursorExpired
+    related: tuple[RelatedCategory, ...] = ()
     try:
         page = _page(found, cursor)
+        if cursor is None and found.query is not None and not _is_enough(page):
+            related = related_categories(found, page.plan, page.counts)
     except EngineUnavailable as away:
         if not can_browse(found):
             raise SearchUnavailable(retry_after=math.ceil(away.retry_after)) from away
@@ -114,6 +120,7 @@ def search(
         corrected_query=page.plan.corrected or None,
         price_words=found.price_words,
         ruled_query=page.ruled_query,
+        related_categories=related,
         degraded=page.degraded,
     )
 
@@ -133,6 +140,11 @@ def _page(found: ResolvedSearch, cursor: Cursor | None) -> _Page:
     return _sorted_page(found, cursor)
 
 
+def _is_enough(page: _Page) -> bool:
+    """Whether the answer is what was asked for, so that nothing else need be offered."""
+    return page.total > 0 and page.plan.kind is queries.MatchKind.ALL_WORDS
+
+
 def _page_without_index(found: ResolvedSearch) -> _Page:
     kept = browse_database(found)
     more = len(kept.product_ids) > found.request.limit
@@ -140,12 +152,6 @@ def _page_without_index(found: ResolvedSearch) -> _Page:
         found, kept, _BROWSE, name=found.lists.keep(kept) if more else "", offset=0
     )
     return replace(page, degraded=True)
-
-
-def _facets(found: ResolvedSearch, plan: TextPlan) -> tuple[base.Facet, ...]:
-    return facets.request(
-        (found.text_clause(plan), *found.scope.product_clauses()), found.scope, found.choice
-    )
 
 
 def find_matches(found: ResolvedSearch, ask: Callable[[TextPlan], EngineQuery]) -> queries.Matches:
@@ -178,7 +184,7 @@ def _relevance_page(found: ResolvedSearch) -> _Page:
             plan,
             where=found.where(),
             # With pins the facets are asked for together with these.
-            facets=() if arrangement_for(plan).pins else _facets(found, plan),
+            facets=() if arrangement_for(plan).pins else found.facets(plan),
             weights=get_weights(),
         )
 
@@ -203,7 +209,7 @@ def _arranged_category_page(found: ResolvedSearch, arrangement: Arrangement) -> 
             where=found.where(),
             sort=base.Sort(by_sales, descending),
             limit=queries.LIST_END,
-            facets=_facets(found, _BROWSE),
+            facets=found.facets(_BROWSE),
         )
     )
     kept = merchandising.arrange_category(found, answer, arrangement)
@@ -268,7 +274,7 @@ def _sorted_page(found: ResolvedSearch, cursor: Cursor | None) -> _Page:
             sort=base.Sort(sort_field, descending, None if cursor is None else cursor.after),
             # One more than the page, to know whether it goes on.
             limit=limit + 1,
-            facets=_facets(found, plan),
+            facets=found.facets(plan),
         )
 
     plan = _BROWSE if cursor is None else cursor.plan

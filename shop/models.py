@@ -17,6 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.db import Base, BigId, Json, LongText, UtcDateTime
+from shop.attributes import MAX_NAME, MAX_VALUE
 
 
 class Category(Base):
@@ -82,6 +83,17 @@ class Product(Base):
     sold_count: Mapped[int] = mapped_column(BigInteger, nullable=False, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, nullable=False)
+
+
+class AttributeValue(Base):
+    """A value of an attribute of products, under the number by which the search index knows it."""
+
+    __tablename__ = "attribute_value"
+    __table_args__ = (UniqueConstraint("name", "value"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(MAX_NAME), nullable=False)
+    value: Mapped[str] = mapped_column(String(MAX_VALUE), nullable=False)
 
 
 class Sku(Base):

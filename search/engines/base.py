@@ -14,7 +14,7 @@ from kernel.tasks import PartUnavailable
 from search.tokens import TokenFields
 
 # The form of documents and tokens: raise it with any change, and the mall makes its index anew.
-FORMAT = 3
+FORMAT = 4
 
 
 class IndexBusy(RuntimeError):
@@ -55,6 +55,7 @@ class NumberField(StrEnum):
     CATEGORY = "category"
     BRAND = "brand"
     ASSORTMENT = "assortment"
+    ATTRIBUTE = "attribute"
     IN_STOCK = "in_stock"
     PRICE = "price"
     TOMBSTONE = "tombstone"
@@ -112,6 +113,7 @@ class ListingDocument:
     category_id: int
     brand_id: int
     assortments: tuple[int, ...]
+    attributes: tuple[int, ...]
     sales: int
     created_at: int
 

@@ -1,7 +1,7 @@
 """The indexes of an Elasticsearch engine: generations, two aliases, and how far a rebuild came.
 
-``{namespace}-listings-3-g000007`` is a generation of form 3. The alias ``{namespace}-live-3``
-stands for the live one and ``{namespace}-building-3`` for one that is being built; both move in
+``{namespace}-listings-4-g000007`` is a generation of form 4. The alias ``{namespace}-live-4``
+stands for the live one and ``{namespace}-building-4`` for one that is being built; both move in
 one step.
 Everything is written and read by alias, so that no process keeps the name of an index. A template
 forbids that an index is made of what is written to an alias that was just moved away: asking for an

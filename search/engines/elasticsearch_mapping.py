@@ -26,7 +26,12 @@ FIRST = 0
 _SEPARATOR = "\x1f"
 # Ids and flags are looked up and counted, never compared: postings and ordinals serve them best.
 _LONGS = {NumberField.PRODUCT, NumberField.PRICE}
-_COUNTED = {NumberField.MERCHANT, NumberField.CATEGORY, NumberField.BRAND}
+_COUNTED = {
+    NumberField.MERCHANT,
+    NumberField.CATEGORY,
+    NumberField.BRAND,
+    NumberField.ATTRIBUTE,
+}
 
 
 class Action(NamedTuple):
@@ -107,6 +112,8 @@ def listing_source(listing: ListingDocument) -> dict[str, Any]:
         source["cheaper"] = listing.cheaper
     if listing.assortments:
         source["assortment"] = listing.assortments
+    if listing.attributes:
+        source["attribute"] = listing.attributes
     return source
 
 

@@ -36,6 +36,7 @@ _COLUMNS = {
     NumberField.MERCHANT,
     NumberField.CATEGORY,
     NumberField.BRAND,
+    NumberField.ATTRIBUTE,
     NumberField.IN_STOCK,
     NumberField.PRICE,
     NumberField.RANK,
@@ -103,6 +104,8 @@ def listing_document(listing: ListingDocument) -> tantivy.Document:
         unsigned(NumberField.CATEGORY, category_id)
     for assortment_id in listing.assortments:
         unsigned(NumberField.ASSORTMENT, assortment_id)
+    for attribute_id in listing.attributes:
+        unsigned(NumberField.ATTRIBUTE, attribute_id)
     product_id = listing.product_id
     unsigned(SortField.BY_PRICE, pack_sort_key(listing.price_minor, product_id))
     unsigned(SortField.BY_SALES, pack_sort_key(listing.sales, product_id))

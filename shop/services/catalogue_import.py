@@ -17,7 +17,9 @@ from kernel import outbox
 from kernel.bulk import insert_rows, insert_with_ids, update_rows
 from kernel.db import db, insert_once
 from kernel.ids import public_id
+from shop.attributes import join_attributes, split_attributes
 from shop.models import Brand, Offer, Product, Sku, Stock
+from shop.services.attributes import keep_attributes
 
 BRAND = cast("Table", Brand.__table__)
 PRODUCT = cast("Table", Product.__table__)
@@ -208,7 +210,7 @@ def _insert_products(
     if not fresh:
         return {}
     ids = {code: public_id("prd") for code in fresh}
-    values = []
+    values: list[dict[str, Any]] = []
     for code, members in fresh.items():
         first = members[0]
         values.append(
@@ -221,7 +223,7 @@ def _insert_products(
                 "category_id": first.category_id,
                 "brand_id": brands[first.brand],
                 "image": first.image,
-                "attributes": _joined_attributes(members),
+                "attributes": join_attributes(member.attributes for member in members),
                 "state": "live",
                 "version": 1,
                 "sold_count": 0,
@@ -229,19 +231,9 @@ def _insert_products(
                 "updated_at": at,
             }
         )
+    keep_attributes(pair for value in values for pair in split_attributes(value["attributes"]))
     made = insert_with_ids(PRODUCT, values)
     return {code: made[public] for code, public in ids.items()}
-
-
-def _joined_attributes(rows: Sequence[CatalogueRow]) -> list[dict[str, str]]:
-    """A product's attributes: the values of its SKUs under each name, in order."""
-    joined: dict[str, list[str]] = {}
-    for row in rows:
-        for attribute in row.attributes:
-            values = joined.setdefault(attribute["name"], [])
-            if attribute["value"] not in values:
-                values.append(attribute["value"])
-    return [{"name": name, "value": " / ".join(values)} for name, values in joined.items()]
 
 
 def _insert_skus(rows: Sequence[CatalogueRow], products: Mapping[str, int]) -> dict[str, int]:

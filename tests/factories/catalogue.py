@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import count
 
 from kernel import clock
@@ -61,6 +62,7 @@ def build_offer(
     spec: str = "200×230cm",
     product_code: str | None = None,
     barcode: str | None = None,
+    attributes: Mapping[str, str] | None = None,
 ) -> OfferView:
     """A product, SKU, offer and stock.
 
@@ -82,6 +84,7 @@ def build_offer(
         spec=spec,
         brand=brand,
         barcode=barcode,
+        attributes=[{"name": name, "value": value} for name, value in (attributes or {}).items()],
     )
     [offer_id] = apply_rows(merchant_id=merchant.id, changes=[RowChange(row)], at=clock.now())
     return offers_of_ids([offer_id])[offer_id]

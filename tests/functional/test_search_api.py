@@ -59,6 +59,7 @@ def mall(app: Flask) -> Iterator[Mall]:
                     category_key=key,
                     brand=title[:2],
                     price_minor=10_000 * (number + 1),
+                    attributes={"包装": ("盒装", "罐装", "袋装")[number], "产地": title[:2]},
                 )
         build_offer(south, title="南方羊毛被", price_minor=66_000, stock=0)
         alpha, beta = build_company("阿尔法"), build_company("贝塔")
@@ -120,7 +121,7 @@ def test_a_search_answers_in_the_shape_of_the_contract(client: FlaskClient, mall
     assert body["facets"]["category"] == [
         {"value": quilt.public_id, "label": quilt.name, "count": 1}
     ]
-    assert body["facets"]["price"] == [{"value": "10000-19999", "label": "100–200元", "count": 1}]
+    assert body["facets"]["price"] == [{"value": "10000-14999", "label": "100–150元", "count": 1}]
     assert set(body["facets"]) == {"category", "brand", "price", "merchant"}
 
 
@@ -149,6 +150,56 @@ def test_several_values_of_a_facet(client: FlaskClient, mall: Mall) -> None:
     assert counts == {"云川": 2, "青禾": 2, "山岚": 1}
 
 
+def test_attributes_of_a_category(client: FlaskClient, mall: Mall) -> None:
+    sign_in(client, mall.alpha)
+    path = f"/search?category={category('bedding.quilt').public_id}"
+
+    body = get(client, path)
+
+    assert body["facets"]["attribute.包装"] == [
+        {"value": "盒装", "label": "盒装", "count": 1},
+        {"value": "罐装", "label": "罐装", "count": 1},
+        {"value": "袋装", "label": "袋装", "count": 1},
+    ]
+    assert {v["value"]: v["count"] for v in body["facets"]["attribute.产地"]} == {
+        "云川": 2,
+        "山岚": 1,
+    }
+    assert not any(name.startswith("attribute") for name in get(client, "/search")["facets"])
+    body = get(client, f"{path}&attribute.产地=云川&attribute.包装=盒装&attribute.包装=袋装")
+    assert [item["title"] for item in body["items"]] == ["云川桑蚕丝夏被"]
+    assert {v["value"]: v["count"] for v in body["facets"]["attribute.包装"]} == {
+        "盒装": 1,
+        "罐装": 1,
+        "袋装": 0,
+    }
+    assert {v["value"]: v["count"] for v in body["facets"]["attribute.产地"]} == {
+        "云川": 1,
+        "山岚": 1,
+    }
+    assert get(client, "/search?attribute.产地=火星")["total"] == 0
+    first = get(client, f"{path}&attribute.产地=云川&limit=1")
+    assert get(client, f"{path}&limit=1&cursor={first['next_cursor']}", 400)["code"] == "bad_cursor"
+    rest = get(client, f"{path}&attribute.产地=云川&limit=1&cursor={first['next_cursor']}")
+    assert {item["title"] for item in (*first["items"], *rest["items"])} == {
+        "云川桑蚕丝夏被",
+        "云川羽绒冬被",
+    }
+
+
+def test_a_chosen_price_is_offered_whatever_it_is(client: FlaskClient, mall: Mall) -> None:
+    sign_in(client, mall.alpha)
+
+    whole = get(client, "/search")["facets"]["price"]
+    body = get(client, "/search?price=15000-25000&price=-5000")
+
+    assert sum(value["count"] for value in whole) == 6
+    assert body["total"] == 2
+    assert {"value": "15000-25000", "label": "150–250元", "count": 2} in body["facets"]["price"]
+    assert {"value": "-5000", "label": "50元以下", "count": 0} in body["facets"]["price"]
+    assert [value for value in body["facets"]["price"] if value in whole] == whole
+
+
 def test_only_what_a_pot_may_pay(client: FlaskClient, mall: Mall) -> None:
     sign_in(client, mall.alpha)
 
@@ -171,6 +222,17 @@ def test_another_company_sees_nothing_of_what_is_hidden(client: FlaskClient, mal
     assert "青禾" not in [v["label"] for v in everything["facets"]["brand"]]
     assert "绿茶" not in [v["label"] for v in everything["facets"]["category"]]
     assert get(client, "/search?q=龙井绿茶")["total"] == 0
+    tea = get(client, f"/search?category={category('tea.green-tea').public_id}")
+    assert not any(name.startswith("attribute") for name in tea["facets"])
+    of_tea = get(client, "/search?attribute.产地=青禾")
+    assert (of_tea["total"], of_tea["facets"]["attribute.产地"]) == (
+        0,
+        [
+            {"value": "云川", "label": "云川", "count": 2},
+            {"value": "山岚", "label": "山岚", "count": 1},
+            {"value": "青禾", "label": "青禾", "count": 0},
+        ],
+    )
     for typed in ("龙井", "qinghe", "lc", "绿茶"):
         assert get(client, f"/suggest?q={typed}") == {"suggestions": []}
     assert get(client, f"/search?pot={mall.tea_pot}", 404)["code"] == "not_found"
@@ -212,6 +274,12 @@ def test_pages_by_cursor(client: FlaskClient, mall: Mall) -> None:
         "limit=101",
         "sort=cheapest",
         "in_stock=perhaps",
+        "&".join(f"attribute.{number}=1" for number in range(11)),
+        "&".join(f"attribute.1={number}" for number in range(51)),
+        f"attribute.{'长' * 41}=1",
+        f"attribute.1={'长' * 81}",
+        "attribute.=1",
+        "attribute.1=",
     ],
 )
 def test_wrong_input_is_refused_by_field(client: FlaskClient, mall: Mall, query: str) -> None:

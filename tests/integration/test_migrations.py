@@ -9,6 +9,7 @@ from sqlalchemy import inspect, text
 
 from app import migrate
 from kernel.db import Base, db, write_transaction
+from tests.factories.catalogue import build_categories, build_merchant, build_offer
 from tests.factories.people import build_person
 
 
@@ -44,3 +45,22 @@ def test_personalisation_is_on_for_who_is_there_already(app: Flask) -> None:
         assert connection.execute(people).all() == [(public_id, "li.ming@alpha.example")]
         assert connection.scalar(text("SELECT personalised FROM person")) == 1
         assert connection.scalar(text("SELECT count(*) FROM bought_together")) == 0
+
+
+def test_attributes_of_goods_that_are_there_are_numbered(app: Flask) -> None:
+    with write_transaction():
+        build_categories()
+        merchant = build_merchant("north")
+        build_offer(merchant, attributes={"颜色": "墨绿 / 米白", "产地": "杭州"})
+        build_offer(merchant, attributes={"颜色": "米白", "备注": "长" * 81})
+        build_offer(merchant)
+    db.session.remove()
+    kept = text("SELECT name, value FROM attribute_value ORDER BY id")
+    with db.engine.connect() as connection:
+        before = sorted(connection.execute(kept).all())
+    migrate.downgrade("0008")
+    assert not inspect(db.engine).has_table("attribute_value")
+    migrate.upgrade()
+    with db.engine.connect() as connection:
+        after = connection.execute(kept).all()
+    assert sorted(after) == before == sorted([("产地", "杭州"), ("颜色", "墨绿"), ("颜色", "米白")])

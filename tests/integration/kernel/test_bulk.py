@@ -11,7 +11,7 @@ from sqlalchemy import Table, select
 from sqlalchemy.exc import DBAPIError
 
 from kernel.auth.models import Person, Tenant
-from kernel.bulk import insert_rows, insert_with_ids, update_rows
+from kernel.bulk import insert_new_rows, insert_rows, insert_with_ids, update_rows
 from kernel.db import db, write_transaction
 from kernel.outbox import OutboxRow
 
@@ -117,3 +117,18 @@ def test_no_rows_are_no_statement(app: Flask) -> None:
 def test_what_is_no_known_kind_is_refused(app: Flask) -> None:
     with pytest.raises(AttributeError), write_transaction():
         insert_rows(TENANT, [{"public_id": "a", "kind": "bank", "name": 1.5}])
+
+
+def test_rows_that_are_there_already_are_left_as_they_are(app: Flask) -> None:
+    with write_transaction():
+        insert_rows(TENANT, _tenants(NASTY[:1]))
+    again = [{**row, "name": f"{row['name']} 二"} for row in _tenants(NASTY)]
+
+    with write_transaction():
+        insert_new_rows(TENANT, again)
+        insert_new_rows(TENANT, [])
+
+    assert _names() == [NASTY[0], *(f"{name} 二" for name in NASTY[1:])]
+    with pytest.raises(DBAPIError), write_transaction():
+        insert_new_rows(TENANT, [{"public_id": "bnk_none", "kind": "bank", "name": None}])
+    assert len(_names()) == len(NASTY)

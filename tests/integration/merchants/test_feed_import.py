@@ -422,3 +422,24 @@ def test_another_file_leaves_an_interrupted_run_behind(
     result = north(path)
     assert result.resumed_from == 0
     assert counts(result) == (300, 0, 200, 0)
+
+
+def test_values_of_attributes_are_numbered_once(market: Flask, write_feed: WriteFeed) -> None:
+    north(
+        write_feed(
+            [
+                {"规格属性": "净含量:100g;包装:罐装"},
+                {"商品编码": "P2", "SKU编码": "S2", "规格属性": "包装:罐装;产地:狮峰"},
+                {"商品编码": "P3", "SKU编码": "S3", "规格属性": ""},
+                {"商品编码": "P4", "SKU编码": "S4", "规格属性": f"备注:{'长' * 81}"},
+            ]
+        )
+    )
+    numbered = rows_of("SELECT id, name, value FROM attribute_value")
+    north(write_feed([{"商品编码": "P5", "SKU编码": "S5", "规格属性": "净含量:100g;净含量:250g"}]))
+
+    pairs = [("产地", "狮峰"), ("净含量", "100g"), ("包装", "罐装")]
+    assert sorted(row[1:] for row in numbered) == pairs
+    after = rows_of("SELECT id, name, value FROM attribute_value")
+    assert set(numbered) <= set(after)
+    assert [row[1:] for row in after if row not in numbered] == [("净含量", "250g")]

@@ -19,6 +19,7 @@ def listing(
         "category_id": 0,
         "brand_id": product_id % 5,
         "assortments": (),
+        "attributes": (),
         "sales": product_id % 7,
         "created_at": 1_700_000_000,
     }

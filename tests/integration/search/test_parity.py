@@ -48,6 +48,7 @@ def catalogue(test_data: Path) -> list[ProductChange]:
             "tokens": tokenise(title),
             "brand_id": int(chance.paretovariate(0.7)) % 400,
             "categories": (1 + number % 7, 100 + number % 60),
+            "attributes": tuple(sorted(chance.sample(range(1, 300), chance.randrange(4)))),
             "sales": chance.randrange(5_000),
             "in_stock": chance.random() > 0.1,
         }
@@ -91,7 +92,7 @@ def ask(view: EngineView, text: str, choice: Choice) -> Answer:
             query,
             plan,
             where=AllOf((*choice_clauses(choice), visible)),
-            facets=facets.request((match,), Scope(), choice),
+            facets=facets.request((match,), Scope(), choice, attributes=True),
             weights=weights,
         )
 
@@ -116,7 +117,11 @@ def test_real_queries_are_answered_alike(
 ) -> None:
     lines = (test_data / "queries_100k.txt").read_text("utf-8").splitlines()
     texts = random.Random(_SEED).sample([line for line in lines if line.strip()], _QUERIES)
-    cheap = Choice(price_max=20_000, brands=frozenset(range(1, 200)))
+    cheap = Choice(
+        price_max=20_000,
+        brands=frozenset(range(1, 200)),
+        attributes={"颜色": {str(number): number for number in range(1, 200)}},
+    )
     alike = 0
     for number, text in enumerate(texts):
         choice = cheap if number % 5 == 0 else Choice()

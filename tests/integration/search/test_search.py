@@ -14,6 +14,7 @@ from kernel.cursors import BadCursor
 from kernel.errors import NotFound
 from search.cursors import CursorExpired
 from search.kept_lists import KEPT_SECONDS, ListsInProcess
+from search.price_ranges import parse_price, price_value
 from search.requests import SearchRequest, SortBy
 from search.services import SearchResult, search
 from search.showing import Item
@@ -35,6 +36,10 @@ def find(text: str = "", **fields: Any) -> SearchResult:
 
 def titles(result: SearchResult) -> list[str]:
     return [item.title for item in result.items]
+
+
+_COLOURS = ("墨绿", "米白", "深灰", "浅粉", "靛蓝")
+_SIZES = ("大", "中", "小", "特大")
 
 
 @pytest.fixture
@@ -60,6 +65,7 @@ def shelf(world: World) -> World:
             brand=f"牌子{number % 7}",
             offers=offers,
             sold=number * 13 % 40,
+            attributes=[("颜色", _COLOURS[number % 5]), ("尺寸", _SIZES[number % 4])][: number % 3],
         )
     index(world)
     return world
@@ -186,13 +192,18 @@ def test_every_facet_count_equals_the_hits_after_the_click(
             GoodsRule(exclude={"brands": frozenset({shelf.brands["牌子1"]})}),
         ]
     )
+    attributes = {"颜色": _COLOURS, "尺寸": _SIZES, "产地": ("火星",)}
+    ranges = ["0-9999", "20000-49999", "50000-69999", "12345-54321", "-5000", "100000-"]
     person = viewer(data.draw(rules))
     request = SearchRequest(
-        text=data.draw(st.sampled_from(["", "被", "家用款", "龙井绿茶", "枕 轻奢"])),
+        text=data.draw(st.sampled_from(["", "被", "家用款", "龙井绿茶", "枕 轻奢", "绿茶"])),
         categories=_some(data, values["category"]),
         brands=_some(data, values["brand"]),
         merchants=_some(data, values["merchant"]),
-        price_max=data.draw(st.sampled_from([None, 90_000])),
+        attributes=tuple(
+            (name, some) for name in attributes if (some := _some(data, list(attributes[name])))
+        ),
+        prices=tuple(map(parse_price, _some(data, ranges))),
         in_stock=data.draw(st.booleans()),
         sort=data.draw(st.sampled_from([None, SortBy.PRICE_ASC])),
     )
@@ -205,16 +216,75 @@ def test_every_facet_count_equals_the_hits_after_the_click(
             clicked = search(viewer=person, request=dataclasses.replace(request, **click))
             assert clicked.total == value.count, (name, value)
     for value in result.facets["price"]:
-        low, _, high = value.value.partition("-")
-        chosen = dataclasses.replace(
-            request, price_min=int(low), price_max=int(high) if high else None
-        )
-        clicked = search(viewer=person, request=chosen)
-        assert clicked.total == value.count
+        chosen = dataclasses.replace(request, prices=(parse_price(value.value),))
+        assert search(viewer=person, request=chosen).total == value.count, value
+    for name, offered in result.facets.items():
+        others = tuple(each for each in request.attributes if f"attribute.{each[0]}" != name)
+        for value in offered if name.startswith("attribute.") else ():
+            one = (name.removeprefix("attribute."), (value.value,))
+            chosen = dataclasses.replace(request, attributes=(*others, one))
+            assert search(viewer=person, request=chosen).total == value.count, (name, value)
+    _check_chosen_are_shown(request, result)
+
+
+def _check_chosen_are_shown(request: SearchRequest, result: SearchResult) -> None:
+    shown = {(name, each.value) for name, found in result.facets.items() for each in found}
+    assert {("price", price_value(*each)) for each in request.prices} <= shown
+    assert {
+        (f"attribute.{name}", value) for name, values in request.attributes for value in values
+    } <= shown
+    if not request.prices and result.total:
+        assert sum(each.count for each in result.facets["price"]) == result.total
 
 
 def _some(data: st.DataObject, values: list[str]) -> tuple[str, ...]:
     return tuple(data.draw(st.lists(st.sampled_from(values), max_size=2, unique=True)))
+
+
+def test_several_values_of_an_attribute_and_of_several(shelf: World) -> None:
+    quilts = (shelf.category_public("bedding.quilt"),)
+    green, grey = ("颜色", ("墨绿",)), ("颜色", ("墨绿", "深灰"))
+
+    offered = {v.value: v.count for v in find(categories=quilts).facets["attribute.颜色"]}
+    either = find(categories=quilts, attributes=(grey,))
+    both = find(categories=quilts, attributes=(green, ("尺寸", ("大",))))
+
+    assert either.total == offered["墨绿"] + offered["深灰"] > 0
+    assert {v.value: v.count for v in either.facets["attribute.颜色"]} == offered
+    assert both.total == find(attributes=(("尺寸", ("大",)), green), categories=quilts).total
+    assert 0 < both.total <= offered["墨绿"]
+
+
+def test_attributes_are_offered_of_one_category_alone(shelf: World) -> None:
+    quilt, pillow = map(shelf.category_public, ("bedding.quilt", "bedding.pillow"))
+
+    def offered(**fields: Any) -> list[str]:
+        return sorted(name for name in find(**fields).facets if name.startswith("attribute."))
+
+    both = ["attribute.尺寸", "attribute.颜色"]
+    assert offered() == offered(categories=(quilt, pillow)) == offered(text="经典款") == []
+    assert offered(categories=(quilt,)) == offered(text="绿茶") == both
+    assert offered(attributes=(("尺寸", ("大",)),)) == both
+
+
+def test_the_names_and_values_that_most_have_are_offered(world: World) -> None:
+    quilts = (world.category_public("bedding.quilt"),)
+    for number in range(25):
+        names = [(f"属性{place}", "有") for place in range(8) if number >= 2 * place]
+        add_product(world, f"蚕丝被{number}", attributes=[("型号", f"X{number:02}"), *names])
+    index(world)
+
+    found = find(categories=quilts).facets
+    chosen = (("属性7", ("有",)), ("型号", ("X24",)))
+    narrowed = find(categories=quilts, attributes=chosen).facets
+
+    attributes = [name for name in found if name.startswith("attribute.")]
+    assert attributes == [f"attribute.{n}" for n in ("型号", *(f"属性{n}" for n in range(5)))]
+    assert [v.value for v in found["attribute.型号"]] == [f"X{n:02}" for n in range(20)]
+    assert [v.count for v in found["attribute.属性4"]] == [17]
+    assert [v.value for v in narrowed["attribute.型号"]] == [f"X{n}" for n in range(14, 25)]
+    assert [(v.value, v.count) for v in narrowed["attribute.属性7"]] == [("有", 1)]
+    assert len([name for name in narrowed if name.startswith("attribute.")]) == 6
 
 
 def test_two_values_of_a_facet_find_either(shelf: World) -> None:

@@ -96,7 +96,9 @@ def test_words_about_a_price_are_a_filter(shelf: World) -> None:
 
 
 def test_a_chosen_price_and_the_text_as_typed_go_before_words(shelf: World) -> None:
-    assert find("80元以内的家用", price_min=10_000).price_words == ""
+    dear = find("80元以内的家用", price_min=10_000)
+    assert dear.price_words == ""
+    assert dear.total == find("家用", price_min=10_000).total > 0
     assert find("80元以内的家用", verbatim=True).price_words == ""
 
 

@@ -14,6 +14,7 @@ from search import indexing
 from search.engines.choice import get_engine
 from shop.models import Brand, Offer, Product, Seller, Sku, Stock
 from shop.rules import GoodsRule
+from shop.services.attributes import keep_attributes
 from shop.services.catalogue import touch_products
 from shop.services.categories import category_tree, load_categories
 
@@ -61,10 +62,12 @@ def add_product(
     offers: Sequence[tuple[str, int, int]] = (("north", 10_000, 5),),
     sold: int = 0,
     keywords: str = "",
+    attributes: Sequence[tuple[str, str]] = (),
 ) -> int:
     """A product with one SKU and ``offers`` of (merchant, price in fen, units). Not indexed."""
     number = len(world.products) + 1
     with write_transaction():
+        keep_attributes(attributes)
         brand_id = _brand(world, brand) if brand else None
         product = Product(
             public_id=public_id("prd"),
@@ -73,6 +76,7 @@ def add_product(
             category_id=world.categories[category],
             brand_id=brand_id,
             sold_count=sold,
+            attributes=[{"name": name, "value": value} for name, value in attributes],
             created_at=_START + timedelta(minutes=number),
             updated_at=_START,
         )

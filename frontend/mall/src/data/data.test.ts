@@ -4,7 +4,7 @@ import { cardPageUrl } from '../checkout/cardPage'
 import { safeNext } from '../router'
 import { changeItem } from './cart'
 import { expiryCalendar } from './expiry'
-import { countFilters, filtersOf, queryOf, searchOf, toggled, withoutFilters } from './filters'
+import { choose, countFilters, filtersOf, isChosen, priceBounds, queryOf, searchOf, steady, toggled, withoutFilters } from './filters'
 import { nextExpiry, potsInOrder, toneOf } from './wallet'
 
 const NOW = new Date('2026-11-24T10:00:00Z')
@@ -52,24 +52,54 @@ describe('pots', () => {
 })
 
 describe('filters', () => {
-  const query = { q: '蚕丝被', pot: 'pot_1', sort: 'price_asc', brand: ['a', 'b'], price: '5000-', stock: '1' }
+  const query = { q: '蚕丝被', pot: 'pot_1', sort: 'price_asc', brand: ['a', 'b'], 'attribute.颜色': ['墨绿', '米白'], price: '5000-', stock: '1' }
 
   it('live in the address and come back the same', () => {
     expect(queryOf(filtersOf(query))).toEqual(query)
     expect(searchOf(filtersOf(query))).toEqual({
-      q: '蚕丝被', pot: 'pot_1', sort: 'price_asc', category: [], brand: ['a', 'b'], merchant: [], in_stock: true, price_min: 5000, price_max: null, verbatim: false,
+      q: '蚕丝被', pot: 'pot_1', sort: 'price_asc', category: [], brand: ['a', 'b'], merchant: [], attribute: { 颜色: ['墨绿', '米白'] }, price: ['5000-'], in_stock: true, verbatim: false,
     })
   })
 
   it('ignore what an address should not say', () => {
-    expect(queryOf(filtersOf({ sort: 'drop', price: '1;2' }))).toEqual({})
+    for (const price of ['1;2', '-', '5', '1-2-3']) {
+      expect(queryOf(filtersOf({ sort: 'drop', price, 'attribute.': 'x', 'attribute.颜色': '' }))).toEqual({})
+    }
   })
 
   it('are counted, switched and cleared', () => {
-    expect(countFilters(filtersOf(query))).toBe(4)
+    expect(countFilters(filtersOf(query))).toBe(6)
     expect(toggled(['a'], 'b')).toEqual(['a', 'b'])
     expect(toggled(['a', 'b'], 'a')).toEqual(['b'])
     expect(queryOf(withoutFilters(filtersOf(query)))).toEqual({ q: '蚕丝被', pot: 'pot_1', sort: 'price_asc' })
+  })
+})
+
+describe('a value of the filter sheet', () => {
+  const filters = filtersOf({ category: 'c1', price: '0-4999', brand: 'a', 'attribute.颜色': ['墨绿'] })
+
+  it('is chosen by a tap and given up by the next', () => {
+    expect(choose(filters, 'brand', 'b')).toEqual({ brand: ['a', 'b'] })
+    expect(choose(filters, 'price', '0-4999')).toEqual({ price: '' })
+    expect(choose(filters, 'attribute.颜色', '米白')).toEqual({ attributes: { 颜色: ['墨绿', '米白'] } })
+    expect(choose(filters, 'attribute.颜色', '墨绿')).toEqual({ attributes: { 颜色: [] } })
+    expect(choose(filters, 'attribute.尺寸', '大')).toEqual({ attributes: { 颜色: ['墨绿'], 尺寸: ['大'] } })
+    const keys = [['category', 'c1'], ['price', '0-4999'], ['brand', 'a'], ['attribute.颜色', '墨绿'], ['attribute.尺寸', '大']] as const
+    expect(keys.map(([key, value]) => isChosen(filters, key, value))).toEqual([true, true, true, true, false])
+  })
+
+  it('leaves the attributes of another category behind', () => {
+    expect(choose(filters, 'category', 'c2')).toEqual({ category: 'c2', attributes: {} })
+  })
+
+  it('stays where it was seen', () => {
+    expect(steady(['b', 'a', 'c'], ['a', 'd', 'b'])).toEqual(['b', 'a', 'd'])
+  })
+
+  it('says a price up to the next round one', () => {
+    expect(priceBounds('10000-19999')).toEqual({ low: 10000, high: 20000 })
+    expect(priceBounds('-5000')).toEqual({ low: null, high: 5000 })
+    expect(priceBounds('100000-')).toEqual({ low: 100000, high: null })
   })
 })
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { ApiClient, queryString } from './client'
+import { endpoints } from './endpoints'
 import { IntentKeys, type KeyStore } from './idempotency'
 import { ApiProblem, TransportFailure } from './problem'
 
@@ -47,6 +48,13 @@ beforeEach(() => {
 })
 
 describe('requests', () => {
+  it('sends chosen attributes as a parameter for each name', async () => {
+    fetched.mockResolvedValue(json({}))
+    await endpoints(client()).search({ q: '被', attribute: { 颜色: ['墨绿', '米白'], 尺寸: [] } })
+    const asked = new URL(String(fetched.mock.calls[0]?.[0]), 'http://mall')
+    expect([...asked.searchParams]).toEqual([['q', '被'], ['attribute.颜色', '墨绿'], ['attribute.颜色', '米白']])
+  })
+
   it('repeats a list as a repeated parameter and leaves out what is empty', () => {
     expect(queryString({ q: '蚕丝', brand: ['a', 'b'], pot: '', cursor: null, limit: 20 })).toBe(
       '?q=%E8%9A%95%E4%B8%9D&brand=a&brand=b&limit=20',

@@ -1,4 +1,4 @@
-import type { ApiClient } from './client'
+import type { ApiClient, Query } from './client'
 import type * as T from './types'
 
 type Signal = { signal?: AbortSignal }
@@ -7,6 +7,13 @@ const id = encodeURIComponent
 
 /** Where the operators' search desk stands. */
 const DESK = '/admin/search'
+
+/** Chosen attributes as they are sent: a parameter for each name. */
+function byName(attribute: T.SearchQuery['attribute'] = {}): Query {
+  return Object.fromEntries(
+    Object.entries(attribute).map(([name, values]) => [`attribute.${name}`, values]),
+  )
+}
 
 /** Every call that the pages make, named and typed in one place. */
 export function endpoints(client: ApiClient) {
@@ -21,9 +28,9 @@ export function endpoints(client: ApiClient) {
     demo: () => client.get<T.DemoLogins>('/demo'),
 
     categories: () => client.get<T.Listing<T.TopCategory>>('/categories'),
-    search: ({ in_stock, ...query }: T.SearchQuery, { signal }: Signal = {}) =>
+    search: ({ in_stock, attribute, ...query }: T.SearchQuery, { signal }: Signal = {}) =>
       client.get<T.SearchAnswer>('/search', {
-        query: { ...query, in_stock: in_stock ? 'true' : null },
+        query: { ...query, ...byName(attribute), in_stock: in_stock ? 'true' : null },
         signal,
       }),
     suggest: (q: string, { signal }: Signal = {}) =>

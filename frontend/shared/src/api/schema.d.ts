@@ -525,6 +525,10 @@ export interface paths {
                     brand?: string[];
                     merchant?: string[];
                     price?: string[];
+                    /** @description Chosen values by the name of an attribute. Each name is a parameter of its own, repeated for several values: attribute.颜色=墨绿&attribute.颜色=米白 */
+                    attribute?: {
+                        [key: string]: string[];
+                    };
                     price_min?: number | null;
                     price_max?: number | null;
                     in_stock?: boolean;
@@ -2179,19 +2183,22 @@ export interface components {
             label?: string;
             count?: number;
         };
-        FacetsOut: {
-            category?: components["schemas"]["FacetValueOut"][];
-            brand?: components["schemas"]["FacetValueOut"][];
-            price?: components["schemas"]["FacetValueOut"][];
-            merchant?: components["schemas"]["FacetValueOut"][];
+        RelatedCategoryOut: {
+            id?: string;
+            name?: string;
+            count?: number;
         };
         SearchOut: {
             total?: number;
             items?: components["schemas"]["ItemOut"][];
-            facets?: components["schemas"]["FacetsOut"];
+            /** @description By the parameter that chooses a value: category, brand, price, merchant, and attribute.<name> where the search is about one category */
+            facets?: {
+                [key: string]: components["schemas"]["FacetValueOut"][];
+            };
             next_cursor?: string | null;
             corrected_query?: string | null;
             price_words?: string;
+            related_categories?: components["schemas"]["RelatedCategoryOut"][];
             matched_by?: string;
             took_ms?: number;
             degraded?: boolean;

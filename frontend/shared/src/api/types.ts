@@ -69,7 +69,9 @@ export type Category = Answer<'CategoryOut'>
 export type TopCategory = Answer<'TopCategoryOut'>
 export type SearchItem = Answer<'ItemOut'>
 export type FacetValue = Answer<'FacetValueOut'>
-export type FacetKey = keyof Answer<'FacetsOut'>
+/** What chooses a value: a parameter of the search. Those of attributes end in a name. */
+export type FacetKey = 'category' | 'price' | 'brand' | 'merchant' | `attribute.${string}`
+export type RelatedCategory = Answer<'RelatedCategoryOut'>
 export type SearchAnswer = Answer<'SearchOut'>
 /** A shelf of a product page. */
 export type Shelf = Answer<'ShelfOut'>

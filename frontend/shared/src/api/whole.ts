@@ -1,7 +1,7 @@
 /** An object that can have no field: how the document writes the other half of "this or null". */
 type Nothing = Record<string, never>
 
-type IsNothing<T> = T extends object ? (string extends keyof T ? true : false) : false
+type IsNothing<T> = T extends Nothing ? (string extends keyof T ? true : false) : false
 
 /**
  * An answer with every field there, at every depth. The server always sends them all, but its
