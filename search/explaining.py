@@ -62,7 +62,7 @@ def _hits(view: EngineView, matches: queries.Matches) -> list[dict[str, Any]]:
     candidates, scores = view.candidates(hits), [hit.score for hit in hits]
     intent = category_intent(matches.query, category_tree())
     tables = [
-        ranking.feature_rows(weighed, candidates, scores)
+        ranking.feature_rows(weighed, candidates, scores, ranking.this_hour())
         for weighed in queries.weigh(view, matches, intent)
     ]
     shown = []

@@ -342,6 +342,8 @@ def rank(
         view.candidates(found.hits),
         [hit.score for hit in found.hits],
         weights.second_stage,
+        now=ranking.this_hour(),
+        variety=weights.variety,
     )
     return RankedList(
         hits=tuple(found.hits[position] for position in order),

@@ -1,11 +1,13 @@
 """The second stage: re-orders the engine's first candidates by a closer look (Domain rule 30b).
 
-Pure and the same for every engine. Each candidate gets a handful of features between 0 and 1;
+The same for every engine. Each candidate gets a handful of features between 0 and 1;
 their weighted sum is its rank. The weights stand in ``weights.json`` and are found by folds
 over labelled queries, never by hand in code.
 """
 
 import math
+import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -28,11 +30,17 @@ FEATURES = (
     "sales",  # with saturation, so that a best-seller cannot outshout the text
     "stock",  # can be bought now
     "category",  # is of a category that the query names: a phone before a phone's case
+    "fresh",  # new in the mall, less so from month to month
+    "price",  # not a hundred times dearer or cheaper than what else was found
 )
 
 # However rare a noun's ending is, it says little.
 _LIGHT = 0.2
 _RANK_DIGITS = 4
+_HOUR = 3_600
+_FRESH_SECONDS = 30 * 86_400
+# Of so many a page consists, which no merchant should have to itself.
+_PAGE = 20
 _NO_UNITS: frozenset[str] = frozenset()
 _NOTHING: frozenset[int] = frozenset()
 
@@ -55,6 +63,11 @@ class RankedQuery:
     def __post_init__(self) -> None:
         for name in ("units", "grams", "words"):
             object.__setattr__(self, f"all_{name}", sum(getattr(self, name).values()))
+
+
+def this_hour() -> int:
+    """The time that lists are ordered by, in seconds since 1970: of one hour, all agree."""
+    return int(time.time()) // _HOUR * _HOUR
 
 
 def weigh_query(
@@ -84,7 +97,19 @@ def _rarities(found: TermStatistics, field: TokenField, tokens: Sequence[str]) -
     return {token: math.log1p(found.listings / (counts[token] + 1)) for token in tokens}
 
 
-def features(query: RankedQuery, candidate: Candidate, *, engine_share: float) -> tuple[float, ...]:
+@dataclass(frozen=True, slots=True)
+class Among:
+    """What a candidate is compared with: the best score and the usual price (fen) of all that were
+    found, and the time in seconds since 1970."""
+
+    best_score: float
+    usual_price: int
+    now: int
+
+
+def features(
+    query: RankedQuery, candidate: Candidate, score: float, among: Among
+) -> tuple[float, ...]:
     """The features of one candidate, in the order of ``FEATURES``, each from 0 to 1."""
     title = candidate.title.split(" ")
     joined = "".join(title)
@@ -103,13 +128,22 @@ def features(query: RankedQuery, candidate: Candidate, *, engine_share: float) -
         1.0 if query.head and query.head in joined else 0.0,
         _closeness(title, found, len(units)),
         1.0 if query.joined in joined else 0.0,
-        engine_share,
+        score / among.best_score,
         1.0 / (1.0 + len(title) / 40.0),
         _share(units, query.all_units, in_extra) if in_extra else 0.0,
         candidate.sales / (candidate.sales + 200.0) if candidate.sales > 0 else 0.0,
         1.0 if candidate.in_stock else 0.0,
         1.0 if candidate.category_id in query.intent else 0.0,
+        _FRESH_SECONDS / (_FRESH_SECONDS + max(among.now - candidate.created_at, 0)),
+        _sanity(candidate.price_minor, among.usual_price),
     )
+
+
+def _sanity(price: int, usual: int) -> float:
+    """1 at the usual price, 0 at a hundredth or a hundred times of it."""
+    if price <= 0 or usual <= 0:
+        return 0.0
+    return max(1.0 - abs(math.log10(price / usual)) / 2.0, 0.0)
 
 
 def _share(rarities: Mapping[str, float], total: float, found: Collection[str]) -> float:
@@ -136,12 +170,17 @@ def _closeness(title: Sequence[str], found: AbstractSet[str], wanted: int) -> fl
 
 
 def feature_rows(
-    query: RankedQuery, candidates: Sequence[Candidate], engine_scores: Sequence[float]
+    query: RankedQuery, candidates: Sequence[Candidate], engine_scores: Sequence[float], now: int
 ) -> list[tuple[float, ...]]:
     """The features of each candidate; its score stands beside the best one's."""
-    best = max(engine_scores, default=0.0) or 1.0
+    prices = sorted(candidate.price_minor for candidate in candidates)
+    among = Among(
+        best_score=max(engine_scores, default=0.0) or 1.0,
+        usual_price=prices[len(prices) // 2] if prices else 0,
+        now=now,
+    )
     return [
-        features(query, candidate, engine_share=score / best)
+        features(query, candidate, score, among)
         for candidate, score in zip(candidates, engine_scores, strict=True)
     ]
 
@@ -151,15 +190,38 @@ def order(
     candidates: Sequence[Candidate],
     engine_scores: Sequence[float],
     weights: Sequence[float],
+    *,
+    now: int,
+    variety: float = 0.0,
 ) -> list[int]:
     """Positions of the candidates, best first; equal ranks keep the engine's order.
 
     Of several queries that say the same the one counts by which a candidate ranks highest.
-    Ranks are compared as far as the scores of all engines agree.
+    Ranks are compared as far as the scores of all engines agree. ``variety`` is what a listing of
+    the first page loses for each one of its merchant before it.
     """
-    tables = [feature_rows(query, candidates, engine_scores) for query in queries]
+    tables = [feature_rows(query, candidates, engine_scores, now) for query in queries]
     ranks = [
         round(max([sum(map(mul, weights, row)) for row in rows]), _RANK_DIGITS)
         for rows in zip(*tables, strict=True)
     ]
-    return sorted(range(len(ranks)), key=lambda position: -ranks[position])
+    found = sorted(range(len(ranks)), key=lambda position: -ranks[position])
+    merchants = [candidate.merchant_id for candidate in candidates]
+    if not variety or len(set(merchants)) < 2:
+        return found
+    return _varied(found, ranks, merchants, variety)
+
+
+def _varied(
+    found: Sequence[int], ranks: Sequence[float], merchants: Sequence[int], variety: float
+) -> list[int]:
+    """The first page picked one by one, so that close ranks of several merchants take turns."""
+    rest, page = list(found), []
+    shown: Counter[int] = Counter()
+    while rest and len(page) < _PAGE:
+        # The first of the best; the list is in the order of ranks.
+        picked = max(rest, key=lambda place: ranks[place] - variety * shown[merchants[place]])
+        rest.remove(picked)
+        page.append(picked)
+        shown[merchants[picked]] += 1
+    return page + rest

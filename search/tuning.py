@@ -60,6 +60,7 @@ def collect(
             ranking.weigh_query(matches.query, matches.statistics),
             view.candidates(hits),
             [hit.score for hit in hits],
+            ranking.this_hour(),
         )
         answers = [
             place

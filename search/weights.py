@@ -20,13 +20,15 @@ class Weights:
 
     ``strict_enough``: this many listings with all words are enough, and no looser match set
     is tried. ``candidates``: how many the second stage looks at. ``second_stage`` has the
-    order of ``ranking.FEATURES``.
+    order of ``ranking.FEATURES``. ``variety``: what a listing of the first page loses for each one
+    of its merchant before it.
     """
 
     strict_enough: int
     candidates: int
     first_stage: Mapping[TokenField, float]
     second_stage: tuple[float, ...]
+    variety: float
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Weights":
@@ -45,6 +47,7 @@ class Weights:
             candidates=int(value["candidates"]),
             first_stage={field: float(value["first_stage"][field.value]) for field in TokenField},
             second_stage=tuple(float(second[name]) for name in FEATURES),
+            variety=float(value["variety"]),
         )
 
 

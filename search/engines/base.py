@@ -289,13 +289,19 @@ def order_ties(hits: Iterable[Hit]) -> tuple[Hit, ...]:
 
 
 class Candidate(NamedTuple):
-    """What the second stage reads of a hit: its units and the few numbers it weighs."""
+    """What the second stage reads of a hit: its units and the few numbers it weighs.
+
+    The price is in fen, ``created_at`` in seconds since 1970.
+    """
 
     title: str
     extra: str
     sales: int
     in_stock: bool
     category_id: int
+    merchant_id: int
+    price_minor: int
+    created_at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ whatever is swapped meanwhile. External versions decide between writers (see
 
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -37,7 +38,6 @@ from search.engines.elasticsearch_generations import (
     Indexes,
     is_missing,
 )
-from search.engines.elasticsearch_mapping import read_shown
 from search.engines.elasticsearch_queries import (
     Body,
     compile_search,
@@ -45,6 +45,7 @@ from search.engines.elasticsearch_queries import (
     read_result,
 )
 from search.engines.elasticsearch_server import ElasticsearchServer
+from search.engines.shown import read_shown
 from search.engines.term_cache import TermCache
 
 # What an answer holds beyond this is never looked at, and takes longer to read than to find.
@@ -167,7 +168,7 @@ class ElasticsearchView:
         """
         if any(hit.address is None for hit in hits):
             raise ValueError("these hits came without texts")
-        return [read_shown(str(hit.address)) for hit in hits]
+        return [read_shown(b64decode(str(hit.address))) for hit in hits]
 
     def _ask(self, ask: Callable[[], Any]) -> Any:
         """An answer, or ``None`` where there is no index yet.

@@ -5,14 +5,13 @@ carries ``product.version`` as its external version. The first of them speaks fo
 when a product leaves, it stays behind as a tombstone that remembers the version.
 """
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from elasticsearch.dsl import Binary, Keyword, Long, Mapping, Text
 
 from search.engines.base import (
-    Candidate,
     ListingDocument,
     NumberField,
     ProductChange,
@@ -20,10 +19,10 @@ from search.engines.base import (
     TokenField,
     pack_sort_key,
 )
+from search.engines.shown import write_shown
 
 SHOWN = "shown"
 FIRST = 0
-_SEPARATOR = "\x1f"
 # Ids and flags are looked up and counted, never compared: postings and ordinals serve them best.
 _LONGS = {NumberField.PRODUCT, NumberField.PRICE}
 _COUNTED = {
@@ -96,17 +95,7 @@ def listing_source(listing: ListingDocument) -> dict[str, Any]:
         "by_price": pack_sort_key(listing.price_minor, product_id),
         "by_sales": pack_sort_key(listing.sales, product_id),
         "by_created": pack_sort_key(listing.created_at, product_id),
-        SHOWN: b64encode(
-            _SEPARATOR.join(
-                (
-                    tokens.title,
-                    tokens.extra,
-                    str(listing.sales),
-                    str(int(listing.in_stock)),
-                    str(listing.category_id),
-                )
-            ).encode()
-        ).decode("ascii"),
+        SHOWN: b64encode(write_shown(listing)).decode("ascii"),
     }
     if listing.cheaper:
         source["cheaper"] = listing.cheaper
@@ -124,9 +113,3 @@ def group_actions(change: ProductChange) -> Iterator[Action]:
         yield Action(listing_id(change.product_id, FIRST), change.version, tombstone)
     for rank, listing in enumerate(change.listings):
         yield Action(listing_id(change.product_id, rank), change.version, listing_source(listing))
-
-
-def read_shown(shown: str) -> Candidate:
-    """What ``listing_source`` kept for the second stage."""
-    title, extra, sales, in_stock, category_id = b64decode(shown).decode().split(_SEPARATOR)
-    return Candidate(title, extra, int(sales), in_stock == "1", int(category_id))

@@ -40,17 +40,16 @@ from search.engines.base import (
 from search.engines.generations import GenerationStore
 from search.engines.tantivy_facets import Counts, Pass, plan_passes
 from search.engines.tantivy_schema import (
-    SALES,
-    SOURCE,
+    SHOWN,
     TOMBSTONE,
     VERSION,
     compile_clause,
     compile_scored,
     listing_document,
     open_index,
-    split_source,
     tombstone_document,
 )
+from search.engines.shown import read_shown
 
 _WRITER_HEAP = 100_000_000
 _COUNTING_THREADS = 4
@@ -130,16 +129,7 @@ class EmbeddedView:
 
     def candidates(self, hits: Sequence[Hit]) -> list[Candidate]:
         """Texts and numbers of hits of this view, in their order."""
-        addresses = [hit.address for hit in hits]
-        if not addresses:
-            return []
-        sales = self._searcher.fast_field_values(SALES, addresses)
-        stocks = self._searcher.fast_field_values(NumberField.IN_STOCK.value, addresses)
-        found = []
-        for address, sold, stock in zip(addresses, sales, stocks, strict=True):
-            title, extra, category_id = split_source(self._searcher.doc(address).get_first(SOURCE))
-            found.append(Candidate(title, extra, sold, stock == 1, category_id))
-        return found
+        return [read_shown(self._searcher.doc(hit.address).get_first(SHOWN)) for hit in hits]
 
     def versions(self, product_ids: Sequence[int]) -> dict[int, int]:
         """The version held of each product, tombstones included; absent ones are left out."""

@@ -23,12 +23,11 @@ from search.engines.base import (
     TokenField,
     pack_sort_key,
 )
+from search.engines.shown import write_shown
 
 VERSION = "version"
-SALES = "sales"
 TOMBSTONE = NumberField.TOMBSTONE.value
-SOURCE = "source"
-_SEPARATOR = "\x1f"
+SHOWN = "shown"
 _TOKENIZER = "spaces"
 # Fields that are counted, compared or read by the thousand live in columns as well.
 _COLUMNS = {
@@ -58,9 +57,8 @@ def build_schema() -> tantivy.Schema:
     for sort_field in SortField:
         builder.add_unsigned_field(sort_field.value, fast=True)
     builder.add_unsigned_field(VERSION, fast=True)
-    builder.add_unsigned_field(SALES, fast=True)
     # There is no stored text without an index; bytes can be stored alone.
-    builder.add_bytes_field(SOURCE, stored=True)
+    builder.add_bytes_field(SHOWN, stored=True)
     return builder.build()
 
 
@@ -111,10 +109,7 @@ def listing_document(listing: ListingDocument) -> tantivy.Document:
     unsigned(SortField.BY_SALES, pack_sort_key(listing.sales, product_id))
     unsigned(SortField.BY_CREATED, pack_sort_key(listing.created_at, product_id))
     unsigned(VERSION, listing.version)
-    unsigned(SALES, listing.sales)
-    tokens = listing.tokens
-    source = _SEPARATOR.join((tokens.title, tokens.extra, str(listing.category_id)))
-    document.add_bytes(SOURCE, source.encode())
+    document.add_bytes(SHOWN, write_shown(listing))
     return document
 
 
@@ -125,12 +120,6 @@ def tombstone_document(change: ProductChange) -> tantivy.Document:
     document.add_unsigned(VERSION, change.version)
     document.add_unsigned(TOMBSTONE, 1)
     return document
-
-
-def split_source(source: bytes) -> tuple[str, str, int]:
-    """The units of title and extra text and the category, as ``listing_document`` stored them."""
-    title, extra, category_id = source.decode().split(_SEPARATOR)
-    return title, extra, int(category_id)
 
 
 def compile_clause(clause: Clause) -> tantivy.Query:
