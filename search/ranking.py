@@ -140,10 +140,10 @@ def features(
 
 
 def _sanity(price: int, usual: int) -> float:
-    """1 at the usual price, 0 at a hundredth or a hundred times of it."""
+    """1 up to ten times the usual price and down to a tenth of it, 0 from a hundred times on."""
     if price <= 0 or usual <= 0:
         return 0.0
-    return max(1.0 - abs(math.log10(price / usual)) / 2.0, 0.0)
+    return min(max(2.0 - abs(math.log10(price / usual)), 0.0), 1.0)
 
 
 def _share(rarities: Mapping[str, float], total: float, found: Collection[str]) -> float:
@@ -216,7 +216,8 @@ def _varied(
     found: Sequence[int], ranks: Sequence[float], merchants: Sequence[int], variety: float
 ) -> list[int]:
     """The first page picked one by one, so that close ranks of several merchants take turns."""
-    rest, page = list(found), []
+    rest = list(found)
+    page: list[int] = []
     shown: Counter[int] = Counter()
     while rest and len(page) < _PAGE:
         # The first of the best; the list is in the order of ranks.

@@ -4,7 +4,7 @@ A search reads all rules in force from what its process remembers for five secon
 in that time, by an index, and none for a single search.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -190,16 +190,18 @@ def arrangement_of(found: ResolvedSearch, plan: TextPlan) -> Arrangement:
     return Arrangement()
 
 
-def _targets(found: ResolvedSearch, plan: TextPlan) -> list[Target]:
+def _targets(found: ResolvedSearch, plan: TextPlan) -> Iterator[Target]:
+    """The lists in question, one after another: the last are more work to find than the first."""
     if found.request.sort not in {None, SortBy.RELEVANCE}:
-        return []
+        return
     if found.query is not None:
-        texts = (found.request.text, found.query.text, plan.corrected or _reading(found, plan))
-        return [Target(query=key) for key in dict.fromkeys(map(query_key, texts)) if key]
+        yield Target(query=query_key(found.request.text))
+        yield Target(query=query_key(found.query.text))
+        yield Target(query=query_key(plan.corrected or _reading(found, plan)))
+        return
     chosen = found.choice.categories
-    if chosen is None or len(chosen) != 1:
-        return []
-    return [Target(category_id=min(chosen))]
+    if chosen is not None and len(chosen) == 1:
+        yield Target(category_id=min(chosen))
 
 
 def _reading(found: ResolvedSearch, plan: TextPlan) -> str:

@@ -38,6 +38,7 @@ from search.engines.base import (
     order_ties,
 )
 from search.engines.generations import GenerationStore
+from search.engines.shown import read_shown
 from search.engines.tantivy_facets import Counts, Pass, plan_passes
 from search.engines.tantivy_schema import (
     SHOWN,
@@ -49,7 +50,6 @@ from search.engines.tantivy_schema import (
     open_index,
     tombstone_document,
 )
-from search.engines.shown import read_shown
 
 _WRITER_HEAP = 100_000_000
 _COUNTING_THREADS = 4

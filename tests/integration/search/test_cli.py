@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import threading
 from pathlib import Path
@@ -180,6 +181,14 @@ def test_replay_takes_a_part_and_says_where_to_go_on(stocked: World, tmp_path: P
     assert (rest["queries"], rest["zero_examples"], rest["next_after"]) == (2, ["龙井"], 6)
     _, nothing = run("replay", file, "--after", "6")
     assert (nothing["queries"], nothing["p99_ms"], nothing["zero_share"]) == (0, 0.0, 0.0)
+
+
+def test_replay_tells_people_a_line_for_each_query(stocked: World, tmp_path: Path) -> None:
+    said = CliRunner().invoke(search_commands, ["replay", replay_file(tmp_path)])
+    assert said.exit_code == 0
+    assert re.search(r"queries +│ 5 ", said.stdout)
+    assert re.search(r"蚕丝被  [0-9.]+ ", said.stdout)
+    assert re.search(r"│ (zzqqxx|龙井) +│", said.stdout)
 
 
 def test_replay_counts_and_names_what_fails(
