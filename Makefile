@@ -23,7 +23,7 @@ $(VENV)/.bootstrap: requirements/bootstrap.txt
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.bootstrap requirements/runtime.txt requirements/dev.txt setup.cfg pyproject.toml
-	$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes -r requirements/runtime.txt -r requirements/dev.txt
+	$(BIN)/uv pip install --quiet --system-certs --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/runtime.txt -r requirements/dev.txt
 	$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --no-build-isolation --no-deps --editable .
 	@touch $@
 

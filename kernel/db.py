@@ -263,6 +263,9 @@ def prepare_sqlite(engine: Engine, *, begin: str, query_only: bool) -> None:
             f"busy_timeout={_BUSY_MS}",
             "journal_mode=WAL",
             "synchronous=FULL",
+            # 16 MB of pages are copied to the file at once, so that those which every batch of an
+            # import changes are copied less often.
+            "wal_autocheckpoint=4000",
             "foreign_keys=ON",
             "recursive_triggers=ON",  # else REPLACE would pass by the append-only triggers
             "cache_size=-65536",

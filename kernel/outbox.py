@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -62,7 +63,19 @@ class OutboxRow(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
 
 
-_INSERT = insert(cast("Table", OutboxRow.__table__))
+_TABLE = cast("Table", OutboxRow.__table__)
+_INSERT = insert(_TABLE)
+# Every lane asks twenty times a second: building a statement takes longer than an empty answer.
+_DUE = (
+    select(_TABLE.c.id, _TABLE.c.task, _TABLE.c.payload, _TABLE.c.attempts)
+    .where(
+        _TABLE.c.lane == bindparam("lane"),
+        _TABLE.c.state.in_(_OPEN),
+        _TABLE.c.due_at <= bindparam("at"),
+    )
+    .order_by(_TABLE.c.id)
+    .limit(bindparam("most"))
+)
 
 
 def listen(event: str, task_name: str) -> None:
@@ -112,17 +125,8 @@ def take(*, lane: str, limit: int = 200) -> list[Delivery]:
 
     Rows that a broker lost while there was one are due, too.
     """
-    rows = db.session.execute(
-        select(*_COLUMNS)
-        .where(
-            OutboxRow.lane == lane,
-            OutboxRow.state.in_(_OPEN),
-            OutboxRow.due_at <= clock.real_now(),
-        )
-        .order_by(OutboxRow.id)
-        .limit(limit)
-    )
-    return [Delivery(*row) for row in rows]
+    wanted = {"lane": lane, "at": clock.real_now(), "most": limit}
+    return [Delivery(*row) for row in db.session.connection().execute(_DUE, wanted)]
 
 
 def lanes_with(state: str, *, lanes: Sequence[str]) -> set[str]:

@@ -1,7 +1,7 @@
 """Keeping the index in step with the database: news by product, and whole rebuilds."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from kernel import faults
 from kernel.db import read_only
 from kernel.settings import get_settings
+from kernel.tasks import MERGED_AT_MOST
 from search import documents
 from search.engines.base import ProductChange, RebuildState, SearchEngine, WriteReport
 from search.engines.choice import get_engine
@@ -17,6 +18,8 @@ from shop.services.catalogue import products_of_merchant
 
 # A commit costs about as much as two hundred documents, and a step of a rebuild must stay short.
 BATCH = 2_500
+# News waits for a whole commit in any case; a part of it is read while the one before is written.
+WRITTEN_AT_ONCE, _READ_AT_ONCE = MERGED_AT_MOST, 1_000
 _MAKE_DOCUMENTS = (
     "tokens.py",
     "understanding/measures.py",
@@ -54,13 +57,18 @@ def index_products(engine: SearchEngine, product_ids: Sequence[int]) -> WriteRep
     """Read the products again and write them as they are now; older news changes nothing."""
     written = stale = 0
     ids = list(dict.fromkeys(product_ids))
-    for start in range(0, len(ids), BATCH):
-        with read_only():
-            changes = documents.read_changes(ids[start : start + BATCH])
-        report = engine.write(changes)
+    for start in range(0, len(ids), WRITTEN_AT_ONCE):
+        report = engine.write(_read_changes(ids[start : start + WRITTEN_AT_ONCE]))
         written += report.written
         stale += report.stale
     return WriteReport(written, stale)
+
+
+def _read_changes(product_ids: Sequence[int]) -> Iterator[ProductChange]:
+    for start in range(0, len(product_ids), _READ_AT_ONCE):
+        with read_only():
+            changes = documents.read_changes(product_ids[start : start + _READ_AT_ONCE])
+        yield from changes
 
 
 def index_seller(engine: SearchEngine, merchant_id: int) -> WriteReport:

@@ -91,6 +91,12 @@ def normalise(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in folded)
 
 
+@lru_cache(maxsize=50_000)
+def _normalise_name(name: str) -> str:
+    """As :func:`normalise`: thousands of products share a brand or a category."""
+    return normalise(name)
+
+
 def cut_units(normalised: str) -> list[str]:
     """Han characters one by one, other runs whole, at most ``MAX_UNITS_OF_TEXT`` of them."""
     return _UNIT.findall(normalised)[:MAX_UNITS_OF_TEXT]
@@ -190,7 +196,7 @@ def tokenise(title: str, extra: str = "", *, names: Iterable[str] = ()) -> Token
     words = [
         word for word in rjieba.cut_for_search(f"{main} {more}" if more else main) if len(word) > 1
     ]
-    whole = [name for name in map(normalise, names) if name]
+    whole = [name for name in map(_normalise_name, names) if name]
     pinyin = {_title_pinyin[word] for word in words}
     pinyin.update(_name_pinyin[name] for name in whole)
     pinyin.discard("")

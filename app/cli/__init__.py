@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import click
@@ -15,6 +16,9 @@ from kernel.errors import Problem
 
 def main() -> None:
     """Entry of the console script: clear messages, exit 0 done, 1 refused, 2 wrong use."""
+    # All that is imported lives for ever: a full collection would walk it for a fifth of a second,
+    # in the middle of a transaction perhaps.
+    gc.freeze()
     try:
         # Outside of its stand-alone mode click returns the code of a command's Exit.
         code = mall.main(standalone_mode=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import click
@@ -38,6 +39,9 @@ def worker_command() -> None:
                 sys.exit(run_celery_worker(create_app))
             worker = Worker(create_app())
             when_stopped(worker.stop)
+            # As in the web process: what is loaded now lives for ever.
+            gc.collect()
+            gc.freeze()
             worker.run()
     except WorkerRuns:
         click.echo("另一个 worker 正在使用这个数据目录", err=True)

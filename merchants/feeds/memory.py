@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import BindParameter, Table, bindparam, delete, insert, select, update
 
 from kernel.bulk import insert_rows, update_rows
 from kernel.db import db
@@ -20,6 +20,12 @@ RUN = cast("Table", FeedRun.__table__)
 ERROR = cast("Table", FeedError.__table__)
 HEADER = cast("Table", FeedHeader.__table__)
 CATEGORY = cast("Table", FeedCategory.__table__)
+
+# Made once: every batch asks it.
+_CODES: BindParameter[Any] = bindparam("codes", expanding=True)
+_LAST_ROWS = select(LAST_ROW.c.sku_code, LAST_ROW.c.offer_id, LAST_ROW.c.columns).where(
+    LAST_ROW.c.merchant_id == bindparam("merchant_id"), LAST_ROW.c.sku_code.in_(_CODES)
+)
 
 RUNNING, DONE, STOPPED, LEFT = "running", "done", "stopped", "left"
 
@@ -101,10 +107,8 @@ def remember_category(merchant_id: int, *, name: str, category_id: int) -> None:
 
 def recall_rows(merchant_id: int, sku_codes: Collection[str]) -> dict[str, tuple[int, str]]:
     """(offer id, last row) by SKU code."""
-    query = select(LAST_ROW.c.sku_code, LAST_ROW.c.offer_id, LAST_ROW.c.columns).where(
-        LAST_ROW.c.merchant_id == merchant_id, LAST_ROW.c.sku_code.in_(sku_codes)
-    )
-    return {code: (offer_id, columns) for code, offer_id, columns in db.session.execute(query)}
+    rows = db.session.execute(_LAST_ROWS, {"merchant_id": merchant_id, "codes": sku_codes})
+    return {code: (offer_id, columns) for code, offer_id, columns in rows}
 
 
 def keep_rows(

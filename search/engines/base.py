@@ -380,10 +380,11 @@ class SearchEngine(Protocol):
         """Whether this process can write now (another may be the only writer)."""
         ...
 
-    def write(self, changes: Sequence[ProductChange]) -> WriteReport:
+    def write(self, changes: Iterable[ProductChange]) -> WriteReport:
         """Write to the live index and, during a rebuild, to the one being built as well.
 
-        Durable and visible on return. A change older than the version held is left out.
+        Durable and visible on return. A change older than the version held is left out. The
+        changes may be made while they are written; where making one fails, none is.
         """
         ...
 

@@ -8,7 +8,7 @@ whatever is swapped meanwhile. External versions decide between writers (see
 import threading
 import time
 from base64 import b64decode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -223,22 +223,23 @@ class ElasticsearchEngine:
         """Every process may."""
         return True
 
-    def write(self, changes: Sequence[ProductChange]) -> WriteReport:
+    def write(self, changes: Iterable[ProductChange]) -> WriteReport:
         """Write to the generation being built, if any, and to the live one; visible on return.
 
         In this order: where the built one is swapped in between, the alias that is written to
         then is its own, and nothing is lost. Whether one is being built is asked every time;
         a rebuild that begins after that reads the database after it, too.
         """
+        known = list(changes)
         indexes = self._generations.find()
         if indexes.building:
             # Swapped or abandoned a moment ago; or refused, as the live one will say too.
             with suppress(NoSuchAlias, RefusedDocuments):
-                self._bulk.write(self._generations.building_alias, changes)
+                self._bulk.write(self._generations.building_alias, known)
         if not indexes.live:
             self._generations.found()
         try:
-            report = self._bulk.write(self._generations.live_alias, changes)
+            report = self._bulk.write(self._generations.live_alias, known)
         except RefusedDocuments:
             self._refresh()  # the rest was written
             raise

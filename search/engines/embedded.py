@@ -7,10 +7,11 @@ write is committed before it returns.
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ from search.engines.tantivy_schema import (
 )
 
 _WRITER_HEAP = 100_000_000
+_PART = 500
 _COUNTING_THREADS = 4
 _PRODUCT = NumberField.PRODUCT.value
 _IS_TOMBSTONE = AnyValue(NumberField.TOMBSTONE, (1,))
@@ -201,6 +203,18 @@ class EmbeddedView:
         )
 
 
+def _parts(changes: Iterable[ProductChange]) -> Iterator[dict[int, ProductChange]]:
+    """Some hundred changes at a time, by product: of several of one product the newest."""
+    remaining = iter(changes)
+    while part := list(islice(remaining, _PART)):
+        newest: dict[int, ProductChange] = {}
+        for change in part:
+            known = newest.get(change.product_id)
+            if known is None or change.version >= known.version:
+                newest[change.product_id] = change
+        yield newest
+
+
 class _Target:
     """A generation that is open for writing."""
 
@@ -211,28 +225,28 @@ class _Target:
         # fewer segments.
         self._writer = self._index.writer(_WRITER_HEAP, 1)
 
-    def write(self, changes: Sequence[ProductChange]) -> WriteReport:
-        """Replace the listings of each product unless a newer version is held; commit."""
-        newest: dict[int, ProductChange] = {}
-        for change in changes:
-            known = newest.get(change.product_id)
-            if known is None or change.version >= known.version:
-                newest[change.product_id] = change
+    def write(self, changes: Iterable[ProductChange]) -> WriteReport:
+        """Replace the listings of each product unless a newer version is held; commit.
+
+        The library's thread indexes one part while the next is read and cut into tokens.
+        """
         self._index.reload()
         view = EmbeddedView(self._index.searcher(), self.generation)
-        held = view.versions(list(newest))
-        fresh = [
-            change
-            for product_id, change in newest.items()
-            if held.get(product_id, -1) <= change.version
-        ]
+        written: dict[int, int] = {}
+        stale = 0
         try:
-            self._replace(fresh, known=[c.product_id for c in fresh if c.product_id in held])
+            for newest in _parts(changes):
+                held = view.versions(list(newest))
+                held.update((product, written[product]) for product in newest if product in written)
+                fresh = [c for c in newest.values() if held.get(c.product_id, -1) <= c.version]
+                self._replace(fresh, known=[c.product_id for c in fresh if c.product_id in held])
+                written.update((change.product_id, change.version) for change in fresh)
+                stale += len(newest) - len(fresh)
         except BaseException:
             self._writer.rollback()
             raise
         self._writer.commit()
-        return WriteReport(written=len(fresh), stale=len(newest) - len(fresh))
+        return WriteReport(written=len(written), stale=stale)
 
     def _replace(self, changes: Sequence[ProductChange], *, known: Sequence[int]) -> None:
         if known:
@@ -314,7 +328,7 @@ class EmbeddedEngine:
                 return False
             return True
 
-    def write(self, changes: Sequence[ProductChange]) -> WriteReport:
+    def write(self, changes: Iterable[ProductChange]) -> WriteReport:
         """Write to the live generation and to the one being built, if any; durable on return.
 
         Raises:
@@ -323,9 +337,11 @@ class EmbeddedEngine:
         with self._writing:
             self._open_targets()
             assert self._live is not None
-            report = self._live.write(changes)
-            if self._built is not None:
-                self._built.write(changes)
+            if self._built is None:
+                return self._live.write(changes)
+            known = list(changes)
+            report = self._live.write(known)
+            self._built.write(known)
             return report
 
     def begin_rebuild(self, *, fingerprint: str) -> RebuildState:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy import BindParameter, Table, bindparam, func, insert, select, update
 
 from kernel import outbox
 from kernel.bulk import insert_rows, insert_with_ids, update_rows
@@ -49,7 +49,24 @@ SKU_FIELDS = {
 }
 OFFER_FIELDS = {"price_minor": "price_minor", "list_price_minor": "list_price_minor"}
 
-K = TypeVar("K")
+# Statements made once: every batch of a million rows asks the same.
+_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+_MERCHANT: BindParameter[int] = bindparam("merchant_id")
+_BRANDS = select(BRAND.c.name, BRAND.c.id).where(BRAND.c.name.in_(_KEYS))
+_PRODUCTS = (
+    select(OFFER.c.product_code, func.min(SKU.c.product_id))
+    .join(SKU, SKU.c.id == OFFER.c.sku_id)
+    .where(OFFER.c.merchant_id == _MERCHANT, OFFER.c.product_code.in_(_KEYS))
+    .group_by(OFFER.c.product_code)
+)
+_SOLD_BY_MERCHANT = select(OFFER.c.sku_id).where(
+    OFFER.c.merchant_id == _MERCHANT, OFFER.c.sku_id == SKU.c.id
+)
+_TWINS = (
+    select(SKU.c.barcode, func.min(SKU.c.id), func.min(SKU.c.product_id))
+    .where(SKU.c.barcode.in_(_KEYS), SKU.c.id.not_in(_SOLD_BY_MERCHANT))
+    .group_by(SKU.c.barcode)
+)
 
 
 @dataclass(slots=True)
@@ -124,18 +141,18 @@ def _brand_ids(names: Iterable[str]) -> dict[str, int | None]:
     wanted = sorted({name for name in names if name})
     if not wanted:
         return {"": None}
-    found = _pairs(BRAND.c.name, BRAND.c.id, wanted)
+    found = _named_brands(wanted)
     missing = [name for name in wanted if name not in found]
     if missing:
         for name in missing:
             # Another merchant's import may make the same brand at this moment.
             insert_once(insert(BRAND), {"public_id": public_id("brd"), "name": name})
-        found |= _pairs(BRAND.c.name, BRAND.c.id, missing)
+        found |= _named_brands(missing)
     return {"": None, **found}
 
 
-def _pairs(key: Any, value: Any, keys: Collection[K]) -> dict[K, int]:
-    return dict(db.session.execute(select(key, value).where(key.in_(keys))).tuples().all())
+def _named_brands(names: Collection[str]) -> dict[str, int]:
+    return dict(db.session.execute(_BRANDS, {"keys": names}).tuples().all())
 
 
 def _insert_offers(
@@ -169,13 +186,8 @@ def _insert_offers(
 
 def _products_by_code(merchant_id: int, codes: Collection[str]) -> dict[str, int]:
     """The products that this merchant's product codes already have."""
-    query = (
-        select(OFFER.c.product_code, func.min(SKU.c.product_id))
-        .join(SKU, SKU.c.id == OFFER.c.sku_id)
-        .where(OFFER.c.merchant_id == merchant_id, OFFER.c.product_code.in_(codes))
-        .group_by(OFFER.c.product_code)
-    )
-    return dict(db.session.execute(query).tuples().all())
+    wanted = {"merchant_id": merchant_id, "keys": codes}
+    return dict(db.session.execute(_PRODUCTS, wanted).tuples().all())
 
 
 def _twins_by_barcode(merchant_id: int, rows: Sequence[CatalogueRow]) -> dict[str, tuple[int, int]]:
@@ -190,15 +202,10 @@ def _twins_by_barcode(merchant_id: int, rows: Sequence[CatalogueRow]) -> dict[st
             first.setdefault(row.barcode, row.sku_code)
     if not first:
         return {}
-    own = select(OFFER.c.sku_id).where(OFFER.c.merchant_id == merchant_id)
-    query = (
-        select(SKU.c.barcode, func.min(SKU.c.id), func.min(SKU.c.product_id))
-        .where(SKU.c.barcode.in_(first), SKU.c.id.not_in(own.where(OFFER.c.sku_id == SKU.c.id)))
-        .group_by(SKU.c.barcode)
-    )
+    wanted = {"merchant_id": merchant_id, "keys": list(first)}
     return {
         first[barcode]: (sku_id, product_id)
-        for barcode, sku_id, product_id in db.session.execute(query)
+        for barcode, sku_id, product_id in db.session.execute(_TWINS, wanted)
     }
 
 

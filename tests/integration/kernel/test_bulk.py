@@ -64,6 +64,17 @@ def test_ids_are_those_of_their_rows(app: Flask) -> None:
     assert ids == dict(kept)
 
 
+def test_ids_go_on_after_those_that_are_there(app: Flask) -> None:
+    with write_transaction():
+        insert_rows(TENANT, _tenants(["甲", "乙"]))
+        ids = insert_with_ids(TENANT, [{"public_id": "bnk_x", "kind": "bank", "name": "丙"}])
+        insert_rows(TENANT, [{"public_id": "bnk_y", "kind": "bank", "name": "丁"}])
+    assert _names() == ["甲", "乙", "丙", "丁"]
+    found = db.session.scalars(select(TENANT.c.id).where(TENANT.c.public_id == "bnk_x")).all()
+    db.session.rollback()
+    assert ids == {"bnk_x": found[0]}
+
+
 def test_times_json_numbers_and_nothing(app: Flask) -> None:
     row = {
         "event": "e",

@@ -14,7 +14,7 @@ from elasticsearch import Elasticsearch
 from flask import Flask
 
 from kernel.settings import get_settings
-from search.engines import elasticsearch_bulk
+from search.engines import elasticsearch_bulk, embedded
 from search.engines.base import (
     FORMAT,
     AllOf,
@@ -79,6 +79,44 @@ def test_the_newest_of_one_batch_wins(engine: SearchEngine) -> None:
     engine.write([change(1, version=3, title="三"), change(1, version=2, title="二")])
 
     assert (titled(engine, "三"), titled(engine, "二"), engine.view().size) == ([1], [], 1)
+
+
+def test_the_newest_wins_where_a_write_is_done_in_parts(
+    engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "_PART", 2)
+    engine.write([change(1, version=2, title="旧")])
+    news = [
+        change(1, version=3, title="新"),
+        change(2, version=1, title="甲"),
+        change(3, version=7, title="三"),
+        change(2, version=2, title="乙"),
+        change(3, version=6, title="二"),
+        change(4),
+    ]
+
+    engine.write(iter(news))
+
+    words = ("旧", "新", "甲", "乙", "二", "三")
+    assert [titled(engine, word) for word in words] == [[], [1], [], [2], [], [3]]
+    assert engine.view().size == 4
+
+
+def test_where_making_a_change_fails_none_is_written(
+    engine: SearchEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "_PART", 2)
+    engine.write([change(1, title="旧")])
+
+    def broken() -> Iterator[ProductChange]:
+        yield from (change(1, version=2, title="新"), change(2), change(3))
+        raise ConnectionError("the database is away")
+
+    with pytest.raises(ConnectionError):
+        engine.write(broken())
+    engine.write([change(4)])
+
+    assert (titled(engine, "旧"), titled(engine, "新"), engine.view().size) == ([1], [], 2)
 
 
 def test_a_product_that_left_is_not_revived_by_older_news(engine: SearchEngine) -> None:

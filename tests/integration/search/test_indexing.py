@@ -160,6 +160,18 @@ def test_one_task_takes_the_news_of_many_rows(world: World, wired: None) -> None
     assert TASKS["search.index_products"].lane == "index"
 
 
+def test_news_is_read_and_written_in_parts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "WRITTEN_AT_ONCE", 4)
+    monkeypatch.setattr(indexing, "_READ_AT_ONCE", 3)
+    ids = [add_product(world, f"蚕丝被{number}") for number in range(9)]
+    engine = get_engine()
+
+    report = indexing.index_products(engine, [*ids, ids[0]])
+
+    assert (report.written, report.stale) == (9, 0)
+    assert found() == [f"蚕丝被{number}" for number in range(9)]
+
+
 def test_a_rebuild_by_steps_ends_with_the_same_goods(
     world: World, wired: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
