@@ -129,17 +129,16 @@ class SuggestionList:
     def lexicon(self) -> Lexicon:
         """The words of titles, the names of brands and categories, and the letters of titles."""
         letters: Counter[str] = Counter()
-        words: dict[str, int] = {}
+        words: list[Word] = []
         most = max((entry.weight for entry in self._entries if entry.kind is Kind.QUERY), default=1)
         for entry in self._entries:
             if entry.kind is Kind.PRODUCT:
                 letters.update(filter(is_han, normalise(entry.text)))
             else:
-                named = most if entry.kind in {Kind.BRAND, Kind.CATEGORY} else 0
-                words[entry.text] = max(words.get(entry.text, 0), named + entry.weight)
-        return Lexicon(
-            (Word(text, weight) for text, weight in (*letters.items(), *words.items())), everyday()
-        )
+                named = entry.kind in {Kind.BRAND, Kind.CATEGORY}
+                words.append(Word(entry.text, entry.weight + (most if named else 0), named))
+        words += [Word(letter, count) for letter, count in letters.items()]
+        return Lexicon(words, everyday())
 
     def to_json(self) -> bytes:
         """The file's content."""

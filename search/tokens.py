@@ -31,7 +31,8 @@ _LETTERS = re.compile(r"[a-z]{1,40}")
 _PARTS = re.compile(r"[a-z]+|[0-9]+(?:\.[0-9]+)?")
 
 MAX_UNITS_OF_TEXT = 512
-MAX_UNITS_OF_QUERY = 48
+# One real query in a thousand has more.
+MAX_UNITS_OF_QUERY = 24
 MAX_UNIT_LENGTH = 48
 SUFFIX_MARK = "~"
 _NOUN_ENDINGS = frozenset("子头儿")

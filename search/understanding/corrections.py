@@ -33,7 +33,8 @@ _JOINED = 2.0
 _TOO_UNLIKELY = -8.0
 # What goods bear out is taken before what is likelier by no more than this.
 _BORNE_OUT = 6.0
-_SURE_SPELLING, _SURE_UNSEEN, _SURE_SLIP, _EVIDENT = 0.0, 1.0, 6.0, 4.0
+_SURE_SPELLING, _SURE_UNSEEN, _SURE_SLIP = 0.0, 1.0, 6.0
+_EVIDENT, _NAMED = 4.0, -3.0
 
 
 class Reason(StrEnum):
@@ -63,18 +64,27 @@ class Correction:
     """The whole query as it may have been meant.
 
     ``gain`` is how much likelier that is than the query as typed, as a power of e; ``is_common``
-    whether the words put in are everybody's, and not such as only this mall's goods have.
+    whether the words put in are everybody's, and not such as only this mall's goods have;
+    ``is_name`` whether all of it is the name of a brand or a category.
     """
 
     text: str
     reasons: tuple[Reason, ...]
     gain: float
     is_common: bool
+    is_name: bool = False
 
     @property
     def is_reading(self) -> bool:
         """Whether letters were read as Han, and nothing was taken for a slip."""
         return _SLIPS.isdisjoint(self.reasons)
+
+    @property
+    def is_evident(self) -> bool:
+        """Whether hardly anything else can be meant, even where goods have what was typed."""
+        if self.is_name and self.is_reading and self.gain >= _NAMED:
+            return True
+        return self.is_spelling and self.gain >= _EVIDENT
 
     @property
     def is_spelling(self) -> bool:
@@ -121,6 +131,7 @@ def corrections(text: str, lexicon: Lexicon) -> list[Correction]:
             reasons=reading.reasons,
             gain=round(as_typed - reading.cost, 3),
             is_common=all(map(lexicon.is_common, reading.words)),
+            is_name=reading.words == (reading.text,) and lexicon.is_name(reading.text),
         )
         for reading in readings
         if reading.text != text and as_typed - reading.cost > _TOO_UNLIKELY
@@ -136,9 +147,9 @@ def choose(
     ``counts`` say how many goods have all words of each, ``as_typed`` of what was typed; ``pairs``
     are the neighbouring letters of it that some goods have. The likeliest correction that finds
     goods is taken. What finds goods as it was typed is only corrected where it is evidently
-    spelling: the pinyin of goods matched then, and their names say more. Where nothing is found
-    with all words, the likeliest correction will do if it is sure by itself, and of common words:
-    one of this mall alone would tell of goods that the person may not see.
+    spelling, or a name: the pinyin of goods matched then, and their words say more. Where nothing
+    is found with all words, the likeliest correction will do if it is sure by itself, and of common
+    words: one of this mall alone would tell of goods that the person may not see.
     """
     if not possible:
         return ""
@@ -146,7 +157,7 @@ def choose(
     for each, count in zip(possible, counts, strict=True):
         if best.gain - each.gain > _BORNE_OUT:
             break
-        if count and (not as_typed or (each.is_spelling and each.gain >= _EVIDENT)):
+        if count and (not as_typed or each.is_evident):
             return each.text
     if as_typed or not best.is_common or best.gain < _sure(best, pairs):
         return ""

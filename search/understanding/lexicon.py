@@ -23,10 +23,14 @@ _OWN = 0.55
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word and how much it is used: in how many titles it stands, or more for a name."""
+    """A word and how much it is used: in how many titles it stands, or more for a name.
+
+    A brand or a category ``is_name``: who types its pinyin or initials alone means it.
+    """
 
     text: str
     weight: int
+    is_name: bool = False
 
 
 class Lexicon:
@@ -34,10 +38,14 @@ class Lexicon:
 
     def __init__(self, words: Iterable[Word], everyday: Everyday = NO_WORDS) -> None:
         own: dict[str, int] = {}
+        names: set[str] = set()
         for word in words:
             text = normalise(word.text).strip()
             if len(text) <= _MAX_LENGTH and (is_han(text) or _LATIN.fullmatch(text)):
                 own[text] = max(own.get(text, 1), word.weight)
+                if word.is_name:
+                    names.add(text)
+        self._names = frozenset(names)
         total = sum(own.values()) or 1
         self._own = {text: _OWN * weight / total for text, weight in own.items()}
         self._everyday = everyday
@@ -58,6 +66,10 @@ class Lexicon:
         """How surprising a word is: the logarithm of one in how many uses of words is its."""
         share = self._own.get(text, 0.0) + self._everyday.shares.get(text, 0.0)
         return -math.log(share) if share else None
+
+    def is_name(self, text: str) -> bool:
+        """Whether it is the name of a brand or a category."""
+        return text in self._names
 
     def is_common(self, text: str) -> bool:
         """Whether a word is everybody's, and tells nothing of what the mall has."""

@@ -93,6 +93,18 @@ def test_what_finds_goods_is_only_corrected_where_it_is_evidently_spelling() -> 
     assert choose([slip("保温杯", 13.0)], [3], 5, []) == ""
 
 
+def test_letters_alone_that_stand_for_a_name_mean_it(lexicon: Lexicon) -> None:
+    named = Lexicon([Word("华为", 800, is_name=True), Word("户外", 900)], everyday())
+    [brand] = [each for each in corrections("hw", named) if each.text == "华为"]
+
+    assert brand.is_name
+    assert choose([brand], [3], 5, []) == "华为"
+    assert choose([brand], [0], 5, []) == ""
+    # Of a longer query it is a word like any other.
+    assert not any(each.is_name for each in corrections("hw 手机", named))
+    assert not any(each.is_name for each in corrections("hw", lexicon))
+
+
 def test_what_no_goods_bear_out_must_be_sure_and_of_common_words() -> None:
     assert choose([spelling("红薯", 0.5)], [0], 0, []) == "红薯"
     assert choose([spelling("红薯", -0.5)], [0], 0, []) == ""
