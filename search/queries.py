@@ -27,7 +27,7 @@ from search.engines.base import (
     Token,
     TokenField,
 )
-from search.tokens import SUFFIX_MARK, LatinRun, QueryTokens, tokenise_query
+from search.tokens import SUFFIX_MARK, LatinRun, QueryTokens, tokenise_query, with_parts
 from search.understanding.corrections import choose, corrections
 from search.understanding.lexicon import Lexicon
 from search.understanding.variants import Alternatives, synonym_variants
@@ -67,8 +67,10 @@ class TextPlan:
     variants: tuple[str, ...] = ()
 
     def tokens(self, typed: QueryTokens) -> QueryTokens:
-        """The tokens that are searched for."""
-        return tokenise_query(self.corrected) if self.corrected else typed
+        """The tokens that are searched for; where hardly anything is found, also the parts of
+        models and joined words, as goods have them: ``thinkpad`` of ``x13thinkpad``."""
+        tokens = tokenise_query(self.corrected) if self.corrected else typed
+        return with_parts(tokens) if self.kind is MatchKind.SOME_CHARACTERS else tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ words: whole, initials, and the affixes that make mixed spellings such as ``é˜¿é
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -228,6 +228,12 @@ def tokenise_query(text: str) -> QueryTokens:
         latin=_latin_runs(normalised),
         light=_light_units(segments),
     )
+
+
+def with_parts(query: QueryTokens) -> QueryTokens:
+    """The query with the parts of its mixed runs as further units, single letters left out."""
+    parts = (part for unit in query.units for part in latin_parts(unit) if len(part) > 1)
+    return replace(query, units=tuple(dict.fromkeys((*query.units, *parts))))
 
 
 def _segments(normalised: str) -> tuple[tuple[str, ...], ...]:

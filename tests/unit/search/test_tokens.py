@@ -14,6 +14,7 @@ from search.tokens import (
     spellings,
     tokenise,
     tokenise_query,
+    with_parts,
 )
 
 
@@ -102,3 +103,10 @@ def test_it_is_fast_enough_for_a_large_catalogue() -> None:
 
     # About 15,000 a second on the machine that it was written on; the rest is margin.
     assert len(titles) / (time.process_time() - started) > 3_000
+
+
+def test_parts_of_mixed_runs_are_further_units() -> None:
+    assert with_parts(tokenise_query("x13thinkpad 电池")).units == (
+        "x13thinkpad", "电", "池", "13", "thinkpad",
+    )  # fmt: skip
+    assert with_parts(tokenise_query("thinkpad")) == tokenise_query("thinkpad")
