@@ -33,6 +33,8 @@ from search.understanding.intents import category_intent
 from search.weights import get_weights
 from shop.services.categories import category_tree
 
+# With fewer similar goods, categories are offered to go on with.
+_FEW = 20
 _BROWSE = TextPlan(queries.MatchKind.ALL_WORDS)
 _SORTS = {
     SortBy.SALES: (SortField.BY_SALES, True),
@@ -141,8 +143,9 @@ def _page(found: ResolvedSearch, cursor: Cursor | None) -> _Page:
 
 
 def _is_enough(page: _Page) -> bool:
-    """Whether the answer is what was asked for, so that nothing else need be offered."""
-    return page.total > 0 and page.plan.kind is queries.MatchKind.ALL_WORDS
+    """Whether the answer is what was asked for, or long enough to go on with by its facets."""
+    is_meant = page.total > 0 and page.plan.kind is queries.MatchKind.ALL_WORDS
+    return is_meant or page.total >= _FEW
 
 
 def _page_without_index(found: ResolvedSearch) -> _Page:
