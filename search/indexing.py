@@ -13,6 +13,7 @@ from kernel.tasks import MERGED_AT_MOST
 from search import documents
 from search.engines.base import ProductChange, RebuildState, SearchEngine, WriteReport
 from search.engines.choice import get_engine
+from search.suggestion_source import read_suggest_source
 from search.suggestions import SuggestionFile, build_list
 from shop.services.catalogue import products_of_merchant
 
@@ -153,7 +154,7 @@ def write_suggestions() -> None:
     """Make the list of suggestions anew from the database."""
     state = get_engine().state()
     with read_only():
-        source = documents.read_suggest_source(
+        source = read_suggest_source(
             brands=_MAX_SUGGESTED_BRANDS, products=_MAX_SUGGESTED_PRODUCTS, titles=_MAX_TITLES
         )
     suggestion_file().write(build_list(source, made_of=state))

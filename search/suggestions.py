@@ -19,12 +19,12 @@ import rjieba
 
 from enterprises.services.eligibility import Viewer
 from search import documents
-from search.documents import SuggestSource
 from search.engines.base import AllOf, AnyValue, Clause, EngineUnavailable, NumberField
 from search.engines.choice import get_engine
 from search.engines.files import replace_file, stamp
 from search.goods_filters import Scope, visible_clause
 from search.queries import MatchKind, TextPlan, match_clause
+from search.suggestion_source import SuggestSource
 from search.tokens import is_han, normalise, spellings, syllables, tokenise_query
 from search.understanding.everyday import everyday
 from search.understanding.lexicon import Lexicon, Word
