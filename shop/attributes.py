@@ -14,14 +14,20 @@ Attribute = tuple[str, str]
 
 
 def join_attributes(rows: Iterable[Sequence[Mapping[str, str]]]) -> list[dict[str, str]]:
-    """A product's attributes as it keeps them: under each name the values of its SKUs, in order."""
+    """A product's attributes as it keeps them: under each name the values of its SKUs, in order.
+
+    A slash at the end of a value would be taken for one between two, and is left out.
+    """
     joined: dict[str, list[str]] = {}
     for row in rows:
         for attribute in row:
+            value = attribute["value"].strip(" /")
             values = joined.setdefault(attribute["name"], [])
-            if attribute["value"] not in values:
-                values.append(attribute["value"])
-    return [{"name": name, "value": _BETWEEN.join(values)} for name, values in joined.items()]
+            if value and value not in values:
+                values.append(value)
+    return [
+        {"name": name, "value": _BETWEEN.join(values)} for name, values in joined.items() if values
+    ]
 
 
 def split_attributes(kept: Iterable[Mapping[str, str]]) -> tuple[Attribute, ...]:

@@ -1,6 +1,6 @@
 """A product's attributes: joined from its SKUs, and taken apart for the search."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shop.attributes import MAX_NAME, MAX_VALUE, join_attributes, split_attributes
@@ -25,12 +25,13 @@ def test_the_values_of_all_skus_stand_under_their_name() -> None:
 
 
 @given(rows=st.lists(_row, max_size=4))
+@example(rows=[[{"name": "x", "value": "x /"}, {"name": "x", "value": "x"}]])
 def test_what_is_joined_is_taken_apart_whole(rows: list[list[dict[str, str]]]) -> None:
     wanted = {
         (each["name"], value)
         for row in rows
         for each in row
-        for value in map(str.strip, each["value"].split(" / "))
+        for value in map(str.strip, each["value"].strip(" /").split(" / "))
         if value
     }
 
