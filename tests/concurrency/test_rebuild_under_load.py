@@ -50,6 +50,8 @@ def stocked(app: Flask) -> Iterator[World]:
         for number in range(1, _PRODUCTS + 1):
             _insert(world, number, (north, south) if number % 2 else (north,))
     rebuild_now(get_engine())
+    # As a web process does before it serves: reading the words of a language takes seconds.
+    indexing.suggestion_file().lexicon()
     yield world
     get_engine().close()
 
