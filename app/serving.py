@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 from contextlib import suppress
@@ -16,7 +15,7 @@ from gunicorn.errors import HaltServer
 
 from app.factory import create_app
 from kernel.faults import FAULT_EXIT
-from kernel.processes import die_with_parent
+from kernel.processes import die_with_parent, keep_loaded
 from kernel.settings import Settings
 from search.indexing import suggestion_file
 from search.query_counts import start_writing
@@ -31,10 +30,8 @@ def serve(settings: Settings, *, port: int) -> None:
     if settings.web_process_count == 1:
         _serve_here(settings, port)
     else:
-        # Stays shared with the processes that are forked from here.
         suggestion_file().lexicon()
-        gc.collect()
-        gc.freeze()
+        keep_loaded()
         _Arbiter(_Gunicorn(settings, port)).run()
 
 
@@ -43,9 +40,7 @@ def _serve_here(settings: Settings, port: int) -> None:
     # Made here, not in the middle of somebody's first search.
     suggestion_file().lexicon()
     start_writing(app)
-    # What is loaded now lives for ever: the collector need not walk it in the middle of a request.
-    gc.collect()
-    gc.freeze()
+    keep_loaded()
     # The public origin is the Host header's; no proxy is believed unless it is configured.
     waitress.serve(
         app,
@@ -89,8 +84,7 @@ class _Gunicorn(BaseApplication):  # type: ignore[misc]  # gunicorn ships no typ
     def load(self) -> Flask:
         app = create_app()
         start_writing(app)
-        gc.collect()
-        gc.freeze()
+        keep_loaded()
         return app
 
 

@@ -5,18 +5,16 @@ from typing import Any
 
 from enterprises.services.eligibility import Viewer
 from search import queries, ranking
-from search.engines.base import EngineQuery, EngineView
+from search.engines.base import EngineQuery
 from search.indexing import suggestion_file
 from search.kept_lists import kept_lists
 from search.queries import TextPlan
-from search.requests import SearchRequest, resolve
+from search.requests import ResolvedSearch, SearchRequest, resolve
 from search.rules import arrangement_of
 from search.services import find_matches
 from search.tokens import normalise
 from search.understanding.corrections import corrections
-from search.understanding.intents import category_intent
 from search.weights import get_weights
-from shop.services.categories import category_tree
 
 _SHOWN = 10
 
@@ -52,18 +50,18 @@ def explain(viewer: Viewer, request: SearchRequest) -> dict[str, Any]:
         {"step": "match", "kind": matches.plan.kind.value, "total": matches.found.total},
         {"step": "rules", "query": arrangement_of(found, matches.plan).query},
     ]  # fmt: skip
-    return {"steps": steps, "hits": _hits(found.view, matches)}
+    return {"steps": steps, "hits": _hits(found, matches)}
 
 
-def _hits(view: EngineView, matches: queries.Matches) -> list[dict[str, Any]]:
+def _hits(found: ResolvedSearch, matches: queries.Matches) -> list[dict[str, Any]]:
     """The first by the query or the variant of it that ranks each highest."""
     weights = get_weights().second_stage
     hits = matches.found.hits
-    candidates, scores = view.candidates(hits), [hit.score for hit in hits]
-    intent = category_intent(matches.query, category_tree())
+    candidates, scores = found.view.candidates(hits), [hit.score for hit in hits]
+    intent = found.named_categories(matches.plan)
     tables = [
         ranking.feature_rows(weighed, candidates, scores, ranking.this_hour())
-        for weighed in queries.weigh(view, matches, intent)
+        for weighed in queries.weigh(found.view, matches, intent)
     ]
     shown = []
     for candidate, *rows in zip(candidates, *tables, strict=True):

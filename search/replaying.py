@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
 
+from search.evaluate import percentile
+
 _SLOWEST = 10
 _EXAMPLES = 20
 _LOOK_SECONDS = 0.2
@@ -49,27 +51,19 @@ class Replay:
     def to_json(self) -> dict[str, Any]:
         """As ``mall search replay`` prints it; the share is of the queries that were answered."""
         answered = len(self.times)
-        ordered = sorted(self.times)
         return {
             "queries": answered + self.errors,
             "errors": self.errors,
             "zero_results": self.zero_results,
             "zero_share": round(self.zero_results / answered, 4) if answered else 0.0,
-            "p50_ms": _percentile(ordered, 50),
-            "p99_ms": _percentile(ordered, 99),
+            "p50_ms": round(percentile(self.times, 50), 3),
+            "p99_ms": round(percentile(self.times, 99), 3),
             "slowest": [
                 {"query": text, "ms": round(ms, 3)} for ms, text in sorted(self.slowest)[::-1]
             ],
             "zero_examples": self.zero_examples,
             "failed": [{"query": text, "error": error} for text, error in self.failed],
         }
-
-
-def _percentile(ordered: list[float], percent: int) -> float:
-    """The smallest time that so many percent of them do not exceed; 0 without any."""
-    if not ordered:
-        return 0.0
-    return round(ordered[-(-len(ordered) * percent // 100) - 1], 3)
 
 
 def replay(

@@ -113,15 +113,18 @@ class ResolvedSearch:
             return AllOf(())
         return queries.match_clause(plan.tokens(self.query), plan)
 
+    def named_categories(self, plan: TextPlan) -> frozenset[int]:
+        """Those that the text names, with all below them."""
+        if self.query is None:
+            return frozenset()
+        return category_intent(plan.tokens(self.query), category_tree())
+
     def is_about_one_category(self, plan: TextPlan) -> bool:
         """Whether a category was chosen, or the text names one: then attributes say something."""
         if self.choice.categories is not None:
             return len(self.choice.categories) == 1
-        if self.query is None:
-            return False
-        tree = category_tree()
-        named = category_intent(plan.tokens(self.query), tree)
-        return sum(tree.by_id[each].parent_id not in named for each in named) == 1
+        by_id, named = category_tree().by_id, self.named_categories(plan)
+        return sum(by_id[each].parent_id not in named for each in named) == 1
 
     def facets(self, plan: TextPlan, text: Clause | None = None) -> tuple[Facet, ...]:
         """What is counted beside the hits; ``text`` where the match set is not that of the plan."""

@@ -29,9 +29,7 @@ from search.requests import ResolvedSearch, SearchRequest, SortBy, resolve
 from search.rules import arrangement_of
 from search.showing import Item, show
 from search.synonyms import current_synonyms
-from search.understanding.intents import category_intent
 from search.weights import get_weights
-from shop.services.categories import category_tree
 
 # With fewer similar goods, categories are offered to go on with.
 _FEW = 20
@@ -192,8 +190,12 @@ def _relevance_page(found: ResolvedSearch) -> _Page:
         )
 
     matches = find_matches(found, ask)
-    intent = category_intent(matches.query, category_tree())
-    ranked = queries.rank(found.view, matches, weights=get_weights(), intent=intent)
+    ranked = queries.rank(
+        found.view,
+        matches,
+        weights=get_weights(),
+        intent=found.named_categories(matches.plan),
+    )
     kept = KeptList([hit.product_id for hit in ranked.hits], ranked.total, ranked.facets)
     arrangement = arrangement_for(matches.plan)
     if arrangement:

@@ -272,10 +272,12 @@ _REF_FIELDS = {
 }
 
 
-def _lead_somewhere(viewer: Viewer, entries: Sequence[Entry], visible: Clause) -> Sequence[object]:
+def _lead_somewhere(viewer: Viewer, entries: Sequence[Entry], visible: Clause) -> Sequence[bool]:
     """Of each entry, whether it leads to something that may be seen."""
     try:
-        return get_engine().view().counts([AllOf((visible, _target(each))) for each in entries])
+        view = get_engine().view()
+        counts = view.counts([AllOf((visible, _target(each))) for each in entries])
+        return [count > 0 for count in counts]
     except EngineUnavailable:
         return [_may_lead(viewer.programme, entry) for entry in entries]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 
 import click
@@ -13,7 +12,7 @@ from app.factory import create_app
 from app.serving import serve
 from app.supervisor import Supervisor
 from kernel.celery_worker import run_celery_worker
-from kernel.processes import when_stopped
+from kernel.processes import keep_loaded, when_stopped
 from kernel.settings import get_settings
 from kernel.worker import Worker, WorkerRuns, alone
 
@@ -39,9 +38,7 @@ def worker_command() -> None:
                 sys.exit(run_celery_worker(create_app))
             worker = Worker(create_app())
             when_stopped(worker.stop)
-            # As in the web process: what is loaded now lives for ever.
-            gc.collect()
-            gc.freeze()
+            keep_loaded()
             worker.run()
     except WorkerRuns:
         click.echo("另一个 worker 正在使用这个数据目录", err=True)

@@ -131,6 +131,16 @@ class ProductChange:
     listings: tuple[ListingDocument, ...]
 
 
+def newest_changes(changes: Iterable[ProductChange]) -> dict[int, ProductChange]:
+    """Changes by product: of several of one product the newest, of equals the last."""
+    found: dict[int, ProductChange] = {}
+    for change in changes:
+        known = found.get(change.product_id)
+        if known is None or change.version >= known.version:
+            found[change.product_id] = change
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class WriteReport:
     """How many products were written, and how many were older than what the index held."""

@@ -25,6 +25,7 @@ from search.engines.base import (
     ProductChange,
     RefusedDocuments,
     WriteReport,
+    newest_changes,
 )
 from search.engines.elasticsearch_mapping import FIRST, Action, group_actions, listing_id
 from search.engines.elasticsearch_server import (
@@ -86,7 +87,7 @@ class BulkWriter:
             RefusedDocuments: some do not fit the mapping; all others were written.
             EngineUnavailable: the server is away, or stayed overloaded.
         """
-        newest = _newest(changes)
+        newest = newest_changes(changes)
         outcome = _Outcome()
         lines = (
             _line(product_id, rank, action)
@@ -189,15 +190,6 @@ def _note(line: _Line, kind: str, result: dict[str, Any], outcome: _Outcome, ali
         if line.rank == FIRST and result["result"] == "updated":
             outcome.replaced.add(line.product_id)
     return True
-
-
-def _newest(changes: Sequence[ProductChange]) -> dict[int, ProductChange]:
-    found: dict[int, ProductChange] = {}
-    for change in changes:
-        known = found.get(change.product_id)
-        if known is None or change.version >= known.version:
-            found[change.product_id] = change
-    return found
 
 
 def _line(product_id: int, rank: int, action: Action) -> _Line:

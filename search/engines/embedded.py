@@ -36,6 +36,7 @@ from search.engines.base import (
     TermStatistics,
     TokenField,
     WriteReport,
+    newest_changes,
     order_ties,
 )
 from search.engines.generations import GenerationStore
@@ -204,15 +205,10 @@ class EmbeddedView:
 
 
 def _parts(changes: Iterable[ProductChange]) -> Iterator[dict[int, ProductChange]]:
-    """Some hundred changes at a time, by product: of several of one product the newest."""
+    """Some hundred changes at a time, the newest of each product."""
     remaining = iter(changes)
     while part := list(islice(remaining, _PART)):
-        newest: dict[int, ProductChange] = {}
-        for change in part:
-            known = newest.get(change.product_id)
-            if known is None or change.version >= known.version:
-                newest[change.product_id] = change
-        yield newest
+        yield newest_changes(part)
 
 
 class _Target:

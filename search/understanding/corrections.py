@@ -13,16 +13,16 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from search.tokens import HAN, is_han
-from search.understanding.lexicon import Lexicon
+from search.understanding.lexicon import Lexicon, Priced
 
-MOST = 6
+# Readings kept at each place, and so of the whole.
+MOST = 4
 _MAX_TEXT = 40
 _RUNS = re.compile(rf"[{HAN}]+|[a-z]+|[^a-z{HAN}]+")
 _LONGEST_WORD = 8
 _WINDOWS = range(2, 5)
 _INITIALS = range(2, 7)
-# Readings kept at each place, and words tried for each stretch and slip.
-_KEPT = 4
+# Words tried for each stretch and slip.
 _OF_EACH = 3
 # What nobody knows: a letter of Han (of a name, often), a Latin word with each of its letters.
 _UNKNOWN = 15.0
@@ -124,8 +124,8 @@ def corrections(text: str, lexicon: Lexicon) -> list[Correction]:
     if not lexicon or len(text) > _MAX_TEXT:
         return []
     as_typed = _cheapest(text, lexicon, _literal, kept=1)[0].cost
-    readings = _cheapest(text, lexicon, _edges, kept=_KEPT)
-    found = [
+    readings = _cheapest(text, lexicon, _edges, kept=MOST)
+    return [
         Correction(
             text=reading.text,
             reasons=reading.reasons,
@@ -136,7 +136,6 @@ def corrections(text: str, lexicon: Lexicon) -> list[Correction]:
         for reading in readings
         if reading.text != text and as_typed - reading.cost > _TOO_UNLIKELY
     ]
-    return found[:MOST]
 
 
 def choose(
@@ -236,13 +235,12 @@ def _edges(text: str, start: int, begin: int, end: int, lexicon: Lexicon) -> Ite
             yield from _whole_runs(text[begin:end], end, lexicon)
 
 
-def _reading_edges(
-    words: list[str], end: int, reason: Reason, lexicon: Lexicon, slip: float | None = None
+def _words_as(
+    words: Sequence[Priced], end: int, reason: Reason, slip: float | None = None
 ) -> Iterator[_Edge]:
-    for word in words[:_OF_EACH]:
-        cost = lexicon.cost(word)
-        if cost is not None:
-            yield _Edge(end, word, cost + (_COSTS[reason] if slip is None else slip), reason)
+    """The likeliest of the words in the place of what was typed up to ``end``."""
+    dearer = _COSTS[reason] if slip is None else slip
+    return (_Edge(end, word, cost + dearer, reason) for cost, word in words[:_OF_EACH])
 
 
 def _slips_of_han(text: str, start: int, end: int, lexicon: Lexicon) -> Iterator[_Edge]:
@@ -254,8 +252,8 @@ def _slips_of_han(text: str, start: int, end: int, lexicon: Lexicon) -> Iterator
         if typed in lexicon:
             continue
         slip = _SHORT_LETTER if length == _WINDOWS.start else None
-        yield from _reading_edges(lexicon.mistyped(typed), stop, Reason.LETTER, lexicon, slip)
-        yield from _reading_edges(lexicon.lacking(typed), stop, Reason.MISSING, lexicon)
+        yield from _words_as(lexicon.mistyped(typed), stop, Reason.LETTER, slip)
+        yield from _words_as(lexicon.lacking(typed), stop, Reason.MISSING)
 
 
 def _half_words(text: str, start: int, end: int, lexicon: Lexicon) -> Iterator[_Edge]:
@@ -267,16 +265,16 @@ def _half_words(text: str, start: int, end: int, lexicon: Lexicon) -> Iterator[_
         return
     for stop in range(end + 1, min(letters.end(), end + lexicon.longest_spelling) + 1):
         words = lexicon.begun(text[start:end], text[end:stop])
-        yield from _reading_edges(words, stop, Reason.MIXED, lexicon)
+        yield from _words_as(words, stop, Reason.MIXED)
 
 
 def _spelt(text: str, start: int, end: int, lexicon: Lexicon) -> Iterator[_Edge]:
     for stop in range(start + 1, min(end, start + lexicon.longest_spelling) + 1):
         words = lexicon.spelt(text[start:stop])
-        yield from _reading_edges(words, stop, Reason.PINYIN, lexicon)
+        yield from _words_as(words, stop, Reason.PINYIN)
 
 
 def _whole_runs(run: str, end: int, lexicon: Lexicon) -> Iterator[_Edge]:
     if len(run) in _INITIALS:
-        yield from _reading_edges(lexicon.with_initials(run), end, Reason.INITIALS, lexicon)
-    yield from _reading_edges(lexicon.latin_near(run), end, Reason.LETTER, lexicon)
+        yield from _words_as(lexicon.with_initials(run), end, Reason.INITIALS)
+    yield from _words_as(lexicon.latin_near(run), end, Reason.LETTER)

@@ -16,7 +16,7 @@ from search.tokens import is_han
 from search.understanding.word_index import WordIndex
 
 _FILE = Path(__file__).with_name("vocabulary.txt")
-# Longer ones are phrases, and words used less than once in some thirty million are hardly typed.
+# Longer ones are phrases, and words used less than once in some ten million are hardly typed.
 _LONGEST = 4
 _RAREST_CENTIBELS = 703
 # Of all uses of words in queries: in general words, and in words of shopping.

@@ -7,7 +7,7 @@ are left alone.
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from search.tokens import is_han, normalise
@@ -33,8 +33,13 @@ class Word:
     is_name: bool = False
 
 
+# A word after what it costs, so that a list of them is in the order of use.
+Priced = tuple[float, str]
+
+
 class Lexicon:
-    """Words by what may be typed for them. Lookups give the most used word first."""
+    """Words by what may be typed for them. Lookups give words with their costs, the most used
+    word first."""
 
     def __init__(self, words: Iterable[Word], everyday: Everyday = NO_WORDS) -> None:
         own: dict[str, int] = {}
@@ -78,23 +83,23 @@ class Lexicon:
     def _is_bought(self, text: str) -> bool:
         return text in self._own or text in self._everyday.shopping
 
-    def spelt(self, letters: str) -> list[str]:
+    def spelt(self, letters: str) -> list[Priced]:
         """Words whose whole pinyin these letters are."""
         return self._ordered(word for index in self._indexes for word in index.spelt(letters))
 
-    def with_initials(self, letters: str) -> list[str]:
+    def with_initials(self, letters: str) -> list[Priced]:
         """Words whose initials these letters are; only such as are bought."""
         return self._bought(
             word for index in self._indexes for word in index.with_initials(letters)
         )
 
-    def begun(self, beginning: str, letters: str) -> list[str]:
+    def begun(self, beginning: str, letters: str) -> list[Priced]:
         """Words that begin with these Han and go on as the letters spell, whole or by initials."""
         return self._ordered(
             word for index in self._indexes for word in index.begun(beginning, letters)
         )
 
-    def mistyped(self, text: str) -> list[str]:
+    def mistyped(self, text: str) -> list[Priced]:
         """Words to buy of the same length with one letter that sounds or looks like another."""
         return self._bought(
             word
@@ -103,22 +108,17 @@ class Lexicon:
             if any(mixed_up(*letters) for letters in zip(text, word, strict=True))
         )
 
-    def lacking(self, text: str) -> list[str]:
+    def lacking(self, text: str) -> list[Priced]:
         """Words to buy of which one letter is missing in the text."""
         return self._bought(word for index in self._indexes for word in index.lacking(text))
 
-    def latin_near(self, text: str) -> list[str]:
+    def latin_near(self, text: str) -> list[Priced]:
         """Latin words of the mall that a slip or two make of the text."""
         return self._ordered(self._indexes[0].latin_near(text))
 
-    def _bought(self, words: Iterable[str]) -> list[str]:
+    def _bought(self, words: Iterable[str]) -> list[Priced]:
         return self._ordered(word for word in words if self._is_bought(word))
 
-    def _ordered(self, words: Iterable[str]) -> list[str]:
-        return [word for _, word in sorted(set(self._weighed(words)))]
-
-    def _weighed(self, words: Iterable[str]) -> Iterator[tuple[float, str]]:
-        for word in words:
-            cost = self.cost(word)
-            if cost is not None:
-                yield cost, word
+    def _ordered(self, words: Iterable[str]) -> list[Priced]:
+        priced = ((self.cost(word), word) for word in set(words))
+        return sorted((cost, word) for cost, word in priced if cost is not None)
