@@ -88,6 +88,13 @@ def open_screen(
     assert screen.faults == []
 
 
+def enter(screen: Screen, address: str, login: str) -> None:
+    """Open a page as somebody who has not signed in yet; the form leads on to it."""
+    screen.page.goto(address)
+    type_login(screen, login)
+    screen.see("login-submit").click()
+
+
 def type_login(screen: Screen, login: str) -> None:
     expect(screen.see("login-form")).to_be_visible()
     screen.see("login-input").fill(login)

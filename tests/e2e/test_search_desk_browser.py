@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.screens import DESK, PHONE, Screen, open_screen, type_login
-from tests.functional.running import Mall
+from tests.e2e.screens import DESK, PHONE, Screen, enter, open_screen
+from tests.functional.running import Mall, wait_for
 from tests.functional.shopper import EMPLOYEE, Client, body
 
 OPERATOR = "operator1@mall.example"
@@ -18,25 +17,24 @@ NOWHERE = "zzqqxx"
 REPORTS = "/admin/search/reports"
 
 
-def _wait_for_count(client: Client, report: str, query: str) -> dict[str, Any]:
+def _count_of(client: Client, report: str, query: str) -> dict[str, Any]:
     """The row of a query in a report; counts are written within seconds."""
-    for _ in range(60):
-        for row in body(client.get(f"{REPORTS}/{report}"))["items"]:
-            if row["query"] == query:
-                return dict(row)
-        time.sleep(0.5)
-    raise AssertionError(f"{query} is not in {report}")
+
+    def look() -> dict[str, Any] | None:
+        rows = body(client.get(f"{REPORTS}/{report}"))["items"]
+        return next((dict(row) for row in rows if row["query"] == query), None)
+
+    return wait_for(f"{query} is in {report}", look, seconds=30)
 
 
-def _wait_for_first(client: Client, query: str, product_id: str) -> list[dict[str, Any]]:
-    """What is found, once a product is the first; another process may know rules of some seconds
-    ago."""
-    for _ in range(20):
+def _found_with_first(client: Client, query: str, product_id: str) -> list[dict[str, Any]]:
+    """What is found, once a product is the first: another process may know older rules."""
+
+    def look() -> list[dict[str, Any]] | None:
         found = client.find(query)
-        if found and found[0]["product_id"] == product_id:
-            return found
-        time.sleep(0.5)
-    raise AssertionError(f"{product_id} is not the first for {query}")
+        return found if found and found[0]["product_id"] == product_id else None
+
+    return wait_for(f"{product_id} is the first for {query}", look)
 
 
 def _shoot_both(screen: Screen, name: str) -> None:
@@ -47,12 +45,6 @@ def _shoot_both(screen: Screen, name: str) -> None:
     screen.page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
 
 
-def _enter(screen: Screen, mall: Mall, path: str, login: str) -> None:
-    screen.page.goto(f"{mall.origin}{path}")
-    type_login(screen, login)
-    screen.see("login-submit").click()
-
-
 def _first(screen: Screen, column: str) -> str | None:
     item = screen.see(column).locator("[data-testid=preview-item]").first
     expect(item).to_be_visible()
@@ -61,7 +53,7 @@ def _first(screen: Screen, column: str) -> str | None:
 
 def test_synonyms_are_kept_and_switched(built_mall: Mall, browser: Browser, shots: Path) -> None:
     with open_screen(browser, built_mall, shots, DESK, phone=False) as screen:
-        _enter(screen, built_mall, "/operator", OPERATOR)
+        enter(screen, f"{built_mall.origin}/operator", OPERATOR)
         screen.see("nav-synonyms").click()
         expect(screen.see("state-view")).to_be_visible()
         _shoot_both(screen, "desk-synonyms-empty")
@@ -91,7 +83,7 @@ def test_a_pin_is_drafted_previewed_published_and_tapped(
         of_beta = [item["product_id"] for item in employee.find("毛巾")]
     first, other = found[0], found[3]
     with open_screen(browser, built_mall, shots, DESK, phone=False) as screen:
-        _enter(screen, built_mall, "/operator/search/rules", OPERATOR)
+        enter(screen, f"{built_mall.origin}/operator/search/rules", OPERATOR)
         expect(screen.see("state-view")).to_be_visible()
         _shoot_both(screen, "desk-rules-empty")
         screen.see("rule-query").fill("毛巾")
@@ -123,7 +115,7 @@ def test_a_pin_is_drafted_previewed_published_and_tapped(
         _shoot_both(screen, "desk-rules-published")
 
     with open_screen(browser, built_mall, shots, PHONE, phone=True) as phone:
-        _enter(phone, built_mall, "/search?q=毛巾", EMPLOYEE)
+        enter(phone, f"{built_mall.origin}/search?q=毛巾", EMPLOYEE)
         with phone.page.expect_request("**/api/v1/search/clicks") as sent:
             phone.see("product-card", product_id=other).tap()
         click = {"query": "毛巾", "product_id": other, "position": 1}
@@ -142,10 +134,10 @@ def test_a_query_that_found_nothing_gets_its_synonym_and_its_pin(
         Client(built_mall.origin, OPERATOR) as operator,
     ):
         assert employee.find(NOWHERE) == []
-        row = _wait_for_count(operator, "zero-results", NOWHERE)
+        row = _count_of(operator, "zero-results", NOWHERE)
         assert (row["searches"], row["found_nothing"], row["handled"]) == (1, 1, False)
         with open_screen(browser, built_mall, shots, DESK, phone=False) as screen:
-            _enter(screen, built_mall, "/operator/search/reports", OPERATOR)
+            enter(screen, f"{built_mall.origin}/operator/search/reports", OPERATOR)
             expect(screen.see("report-row", query=NOWHERE)).to_be_visible()
             _shoot_both(screen, "desk-reports")
             screen.see("row-synonym").first.click()
@@ -163,7 +155,7 @@ def test_a_query_that_found_nothing_gets_its_synonym_and_its_pin(
             screen.see("report-low").click()
             expect(screen.see("state-view")).to_be_visible()
             _shoot_both(screen, "desk-reports-low")
-        found = _wait_for_first(employee, NOWHERE, str(pinned))
+        found = _found_with_first(employee, NOWHERE, str(pinned))
         assert "毛巾" in found[1]["title"]
 
 
@@ -171,6 +163,6 @@ def test_others_are_told_that_this_is_not_theirs(
     built_mall: Mall, browser: Browser, shots: Path
 ) -> None:
     with open_screen(browser, built_mall, shots, DESK, phone=False) as screen:
-        _enter(screen, built_mall, "/operator/search/reports", "marketing@bank.example")
+        enter(screen, f"{built_mall.origin}/operator/search/reports", "marketing@bank.example")
         expect(screen.see("state-view")).to_contain_text("这个工作台不属于你现在的身份")
         expect(screen.see("own-console")).to_be_visible()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.screens import DESK, PHONE, Screen, open_screen, type_login
+from tests.e2e.screens import DESK, PHONE, Screen, enter, open_screen, type_login
 from tests.functional.running import Mall, wait_for
 from tests.functional.shopper import COLLEAGUE, EMPLOYEE, Client, body, new_key
 
@@ -42,9 +42,7 @@ def together(built_mall: Mall) -> tuple[str, list[str]]:
 
 
 def _product(screen: Screen, mall: Mall, product_id: str) -> None:
-    screen.page.goto(f"{mall.origin}/products/{product_id}")
-    type_login(screen, EMPLOYEE)
-    screen.see("login-submit").click()
+    enter(screen, f"{mall.origin}/products/{product_id}", EMPLOYEE)
     expect(screen.see("product-title")).to_be_visible()
     for kind in ("similar", "together"):
         shelf = screen.see(f"shelf-{kind}")
