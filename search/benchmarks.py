@@ -27,6 +27,7 @@ from search.engines.elasticsearch import ElasticsearchView
 from search.engines.embedded import EmbeddedView
 from search.engines.tantivy_schema import compile_clause
 from search.goods_filters import Choice, Scope, one_listing_each
+from search.matching import TextPlan, match_clause
 from search.requests import SearchRequest
 from search.services import search
 from search.tokens import tokenise_query
@@ -46,8 +47,8 @@ def engine_call(view: EngineView, text: str) -> Callable[[], int]:
     query = tokenise_query(text)
     visible = one_listing_each(None)
 
-    def ask(plan: queries.TextPlan) -> EngineQuery:
-        match = queries.match_clause(query, plan)
+    def ask(plan: TextPlan) -> EngineQuery:
+        match = match_clause(query, plan)
         return queries.scored_query(
             query,
             plan,

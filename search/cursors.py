@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from kernel import cursors
 from kernel.cursors import BadCursor
 from kernel.errors import Problem
-from search.queries import MatchKind, TextPlan
+from search.matching import MatchKind, TextPlan
 
-_PARTS = 9
+_PARTS = 10
 
 
 class CursorExpired(Problem):
@@ -55,6 +55,7 @@ def encode_cursor(cursor: Cursor) -> str:
             cursor.plan.spelt,
             cursor.plan.corrected,
             cursor.plan.variants,
+            cursor.plan.also,
             cursor.kept,
             cursor.offset,
             cursor.after,
@@ -72,6 +73,6 @@ def decode_cursor(text: str, *, search: str) -> Cursor:
     # A cursor of another list carries our signature too, and another shape.
     if not isinstance(value, list) or len(value) != _PARTS or value[0] != search:
         raise BadCursor
-    of_search, epoch, kind, spelt, corrected, variants, kept, offset, after = value
-    plan = TextPlan(MatchKind(kind), tuple(spelt), corrected, tuple(variants))
+    of_search, epoch, kind, spelt, corrected, variants, also, kept, offset, after = value
+    plan = TextPlan(MatchKind(kind), tuple(spelt), corrected, tuple(variants), tuple(also))
     return Cursor(of_search, epoch, plan, kept, offset, after)

@@ -5,10 +5,10 @@ from typing import Any
 
 from enterprises.services.eligibility import Viewer
 from search import queries, ranking
-from search.engines.base import EngineQuery
+from search.engines.base import AllOf, AnyValue, Candidate, EngineQuery, NumberField
 from search.indexing import suggestion_file
 from search.kept_lists import kept_lists
-from search.queries import TextPlan
+from search.matching import TextPlan
 from search.requests import ResolvedSearch, SearchRequest, resolve
 from search.rules import arrangement_of
 from search.services import find_matches
@@ -48,9 +48,20 @@ def explain(viewer: Viewer, request: SearchRequest) -> dict[str, Any]:
          "taken": matches.plan.corrected},
         {"step": "synonyms", "variants": list(matches.plan.variants)},
         {"step": "match", "kind": matches.plan.kind.value, "total": matches.found.total},
+        {"step": "others", "titles": _titles(found, matches.plan.also)},
         {"step": "rules", "query": arrangement_of(found, matches.plan).query},
     ]  # fmt: skip
     return {"steps": steps, "hits": _hits(found, matches)}
+
+
+def _titles(found: ResolvedSearch, products: tuple[int, ...]) -> list[str]:
+    where = AllOf((found.where(), AnyValue(NumberField.PRODUCT, products)))
+    answer = found.view.search(EngineQuery(where=where, limit=len(products) or 1, read=True))
+    return [_joined(each) for each in found.view.candidates(answer.hits)]
+
+
+def _joined(candidate: Candidate) -> str:
+    return candidate.title.replace(" ", "")
 
 
 def _hits(found: ResolvedSearch, matches: queries.Matches) -> list[dict[str, Any]]:
@@ -69,7 +80,7 @@ def _hits(found: ResolvedSearch, matches: queries.Matches) -> list[dict[str, Any
         named = zip(ranking.FEATURES, parts, strict=True)
         shown.append(
             {
-                "title": candidate.title.replace(" ", ""),
+                "title": _joined(candidate),
                 "rank": round(sum(parts), 3),
                 "parts": {name: round(part, 3) for name, part in named if part},
             }

@@ -14,7 +14,7 @@ from enum import StrEnum
 from search import queries
 from search.engines.base import AllOf, AnyOf, AnyValue, EngineQuery, EngineResult, NumberField
 from search.kept_lists import KeptList
-from search.queries import TextPlan
+from search.matching import TextPlan
 from search.requests import ResolvedSearch
 from search.weights import get_weights
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from search.engines.base import AllOf, AnyValue, EngineQuery, NumberField, TermsFacet
 from search.goods_filters import one_listing_each
 from search.kept_lists import Counts
-from search.queries import TextPlan
+from search.matching import TextPlan
 from search.requests import ResolvedSearch
 from shop.services.categories import category_tree
 from shop.services.category_names import CategoryNames

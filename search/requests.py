@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from enterprises.services.eligibility import Viewer
 from kernel.errors import NotFound
-from search import documents, facets, queries
+from search import documents, facets
 from search.attributes import find_attribute_ids
 from search.cursors import fingerprint
 from search.engines.base import AllOf, Clause, EngineView, Facet
@@ -19,7 +19,7 @@ from search.goods_filters import (
     one_listing_each,
 )
 from search.kept_lists import KeptLists
-from search.queries import TextPlan
+from search.matching import TextPlan, match_clause
 from search.tokens import QueryTokens, normalise, tokenise_query
 from search.understanding.intents import category_intent
 from search.understanding.prices import price_words
@@ -111,7 +111,7 @@ class ResolvedSearch:
     def text_clause(self, plan: TextPlan) -> Clause:
         if self.query is None:
             return AllOf(())
-        return queries.match_clause(plan.tokens(self.query), plan)
+        return match_clause(plan.tokens(self.query), plan)
 
     def named_categories(self, plan: TextPlan) -> frozenset[int]:
         """Those that the text names, with all below them."""

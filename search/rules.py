@@ -22,9 +22,9 @@ from kernel.remembered import Remembered
 from search import documents
 from search.documents import ProductName
 from search.indexing import suggestion_file
+from search.matching import MatchKind, TextPlan
 from search.merchandising import Action, Arrangement
 from search.models import SearchRule
-from search.queries import MatchKind, TextPlan
 from search.query_key import query_key
 from search.remembering import forget_after_commit
 from search.requests import ResolvedSearch, SortBy

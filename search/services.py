@@ -22,8 +22,8 @@ from search.facets import FacetValue
 from search.goods_filters import visible_clause
 from search.indexing import suggestion_file
 from search.kept_lists import Counts, KeptList, KeptLists, kept_lists
+from search.matching import MatchKind, TextPlan
 from search.merchandising import Arrangement
-from search.queries import TextPlan
 from search.related import RelatedCategory, related_categories
 from search.requests import ResolvedSearch, SearchRequest, SortBy, resolve
 from search.rules import arrangement_of
@@ -33,7 +33,7 @@ from search.weights import get_weights
 
 # With fewer similar goods, categories are offered to go on with.
 _FEW = 20
-_BROWSE = TextPlan(queries.MatchKind.ALL_WORDS)
+_BROWSE = TextPlan(MatchKind.ALL_WORDS)
 _SORTS = {
     SortBy.SALES: (SortField.BY_SALES, True),
     SortBy.PRICE_ASC: (SortField.BY_PRICE, False),
@@ -142,7 +142,7 @@ def _page(found: ResolvedSearch, cursor: Cursor | None) -> _Page:
 
 def _is_enough(page: _Page) -> bool:
     """Whether the answer is what was asked for, or long enough to go on with by its facets."""
-    is_meant = page.total > 0 and page.plan.kind is queries.MatchKind.ALL_WORDS
+    is_meant = page.total > 0 and page.plan.kind is MatchKind.ALL_WORDS
     return is_meant or page.total >= _FEW
 
 

@@ -8,7 +8,7 @@ from search import documents
 from search.documents import Goods, ListedOffer, Named
 from search.goods_filters import Choice, narrowed_merchants, price_fits
 from search.highlighting import highlight
-from search.queries import TextPlan
+from search.matching import TextPlan
 from search.requests import ResolvedSearch
 from search.tokens import QueryTokens
 from shop.services.categories import category_tree

@@ -26,7 +26,7 @@ from search.engines.base import (
 )
 from search.goods_filters import Choice
 from search.kept_lists import kept_lists
-from search.queries import MatchKind, TextPlan
+from search.matching import MatchKind, TextPlan
 from search.requests import ResolvedSearch, SearchRequest, resolve
 from search.showing import Item, fitting, show
 from search.tokens import QueryTokens, is_han, tokenise_query

@@ -23,7 +23,7 @@ from search.engines.base import AllOf, AnyValue, Clause, EngineUnavailable, Numb
 from search.engines.choice import get_engine
 from search.engines.files import replace_file, stamp
 from search.goods_filters import Scope, visible_clause
-from search.queries import MatchKind, TextPlan, match_clause
+from search.matching import MatchKind, TextPlan, match_clause
 from search.suggestion_source import SuggestSource
 from search.tokens import is_han, normalise, spellings, syllables, tokenise_query
 from search.understanding.everyday import everyday
@@ -128,17 +128,16 @@ class SuggestionList:
 
     def lexicon(self) -> Lexicon:
         """The words of titles, the names of brands and categories, and the letters of titles."""
-        letters: Counter[str] = Counter()
+        titles = [entry.text for entry in self._entries if entry.kind is Kind.PRODUCT]
+        letters = Counter(letter for title in titles for letter in normalise(title))
         words: list[Word] = []
         most = max((entry.weight for entry in self._entries if entry.kind is Kind.QUERY), default=1)
         for entry in self._entries:
-            if entry.kind is Kind.PRODUCT:
-                letters.update(filter(is_han, normalise(entry.text)))
-            else:
+            if entry.kind is not Kind.PRODUCT:
                 named = entry.kind in {Kind.BRAND, Kind.CATEGORY}
                 words.append(Word(entry.text, entry.weight + (most if named else 0), named))
-        words += [Word(letter, count) for letter, count in letters.items()]
-        return Lexicon(words, everyday())
+        words += [Word(letter, count) for letter, count in letters.items() if is_han(letter)]
+        return Lexicon(words, everyday(), titles)
 
     def to_json(self) -> bytes:
         """The file's content."""

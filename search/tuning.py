@@ -14,6 +14,7 @@ from operator import mul
 from search import queries, ranking
 from search.engines.base import EngineQuery, EngineView, Everything
 from search.evaluate import Labels, Scratch
+from search.matching import TextPlan
 from search.tokens import QueryTokens, tokenise_query
 from search.weights import Weights
 
@@ -49,7 +50,7 @@ def collect(
     for number, labelled in enumerate(labels.queries, 1):
         query = tokenise_query(labelled.text)
 
-        def ask(plan: queries.TextPlan, query: QueryTokens = query) -> EngineQuery:
+        def ask(plan: TextPlan, query: QueryTokens = query) -> EngineQuery:
             return queries.scored_query(
                 plan.tokens(query), plan, where=Everything(), weights=weights
             )

@@ -356,6 +356,10 @@ class EngineView(Protocol):
 
     def search(self, query: EngineQuery) -> EngineResult: ...
 
+    def searches(self, queries: Sequence[EngineQuery]) -> list[EngineResult]:
+        """Several searches in one go."""
+        ...
+
     def count(self, where: Clause) -> int: ...
 
     def counts(self, filters: Sequence[Clause], *, up_to: int = 1) -> list[int]:

@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from search.engines.base import AllOf, AnyOf, Clause, Everything, NoneOf, ScoredToken, Token
+from search.engines.base import (
+    AllOf,
+    AnyOf,
+    AnyValue,
+    Clause,
+    Everything,
+    NoneOf,
+    ScoredToken,
+    Token,
+)
 
 
 def flatten(clause: Clause) -> list[Clause]:
@@ -27,12 +36,14 @@ def _conjuncts(clause: Clause) -> Iterator[Clause]:
 
 @dataclass(frozen=True, slots=True)
 class ScoredMatch:
-    """A filter and what is scored. ``inside`` is both: at least ``minimum`` of it must stand."""
+    """A filter and what is scored. ``inside`` is both: at least ``minimum`` of it must stand, or
+    ``instead`` hold."""
 
     filters: tuple[Clause, ...]
     inside: tuple[ScoredToken, ...]
     minimum: int
     beside: tuple[ScoredToken, ...]
+    instead: Clause | None = None
 
 
 def join_scores(clauses: Iterable[Clause], scores: Sequence[ScoredToken]) -> ScoredMatch:
@@ -40,13 +51,22 @@ def join_scores(clauses: Iterable[Clause], scores: Sequence[ScoredToken]) -> Sco
     clauses = tuple(clauses)
     scored = {Token(each.field, each.value): each for each in scores}
     for clause in clauses:
-        if isinstance(clause, AnyOf) and _is_scored(clause, scored):
+        wanted, instead = _alternative(clause)
+        if isinstance(wanted, AnyOf) and _is_scored(wanted, scored):
             inside = tuple(
-                scored.pop(token) for token in clause.clauses if isinstance(token, Token)
+                scored.pop(token) for token in wanted.clauses if isinstance(token, Token)
             )
             rest = tuple(each for each in clauses if each is not clause)
-            return ScoredMatch(rest, inside, clause.minimum, tuple(scored.values()))
+            return ScoredMatch(rest, inside, wanted.minimum, tuple(scored.values()), instead)
     return ScoredMatch(clauses, (), 0, tuple(scored.values()))
+
+
+def _alternative(clause: Clause) -> tuple[Clause, Clause | None]:
+    """A clause that some products need not meet, and which these are."""
+    match clause:
+        case AnyOf(clauses=(wanted, AnyValue() as instead), minimum=1):
+            return wanted, instead
+    return clause, None
 
 
 def _is_scored(clause: AnyOf, scored: dict[Token, ScoredToken]) -> bool:

@@ -50,6 +50,9 @@ from search.engines.term_cache import TermCache
 
 # What an answer holds beyond this is never looked at, and takes longer to read than to find.
 _WANTED = "hits.total.value,hits.hits._score,hits.hits.sort,hits.hits.fields,aggregations"
+_WANTED_OF_EACH = ",".join(f"responses.{part}" for part in _WANTED.split(","))
+# No answer of a part of the index.
+_WHOLE: Body = {"allow_partial_search_results": False}
 _NOTHING_FOUND: Body = {"hits": {"total": {"value": 0}, "hits": []}}
 _FULL_SPEED_THREADS = 2
 # A search that met the old generation has ended by then.
@@ -91,9 +94,34 @@ class ElasticsearchView:
         """Hits in order, the exact total and the facet counts of one query."""
         compiled = compile_search(query)
         answer = self._ask(lambda: self._search(compiled.body))
+        return _nothing(query) if answer is None else read_result(query, compiled, answer)
+
+    def searches(self, queries: Sequence[EngineQuery]) -> list[EngineResult]:
+        """Several searches in one request, which the server may answer beside one another."""
+        compiled = [compile_search(query) for query in queries]
+        answers = self._search_all([each.body for each in compiled], _WANTED_OF_EACH)
+        if answers is None:
+            return [_nothing(query) for query in queries]
+        return [
+            read_result(query, each, answer)
+            for query, each, answer in zip(queries, compiled, answers, strict=True)
+        ]
+
+    def _search_all(self, bodies: Sequence[Body], wanted: str) -> list[Body] | None:
+        """The answer to each; nothing without an index."""
+        answer = self._ask(
+            lambda: self._server.reading.msearch(
+                index=self._generations.live_alias,
+                searches=[part for body in bodies for part in (_WHOLE, body)],
+                filter_path=f"{wanted},responses.error,responses.status",
+            )
+        )
         if answer is None:
-            return EngineResult((), 0, {facet.name: () for facet in query.facets})
-        return read_result(query, compiled, answer)
+            return None
+        for each in answer["responses"]:
+            if "error" in each:
+                raise EngineUnavailable(str(each["error"]))
+        return list(answer["responses"])
 
     def _search(self, body: Body) -> Any:
         return self._server.reading.search(
@@ -116,20 +144,14 @@ class ElasticsearchView:
         """Of each filter, how many listings match it, at most ``up_to``; one request."""
         if not filters:
             return []
-        searches: list[Body] = []
-        for each in filters:
-            query = {"bool": {"filter": living(flatten(each))}}
-            searches += [{}, {"query": query, "size": 0, "terminate_after": up_to}]
-        answer = self._ask(
-            lambda: self._server.reading.msearch(
-                index=self._generations.live_alias,
-                searches=searches,
-                filter_path="responses.hits.total.value,responses.error,responses.status",
-            )
+        queries = ({"bool": {"filter": living(flatten(each))}} for each in filters)
+        answers = self._search_all(
+            [{"query": query, "size": 0, "terminate_after": up_to} for query in queries],
+            "responses.hits.total.value",
         )
-        if answer is None:
+        if answers is None:
             return [0] * len(filters)
-        return [min(_count(each), up_to) for each in answer["responses"]]
+        return [min(int(each["hits"]["total"]["value"]), up_to) for each in answers]
 
     def statistics(self, tokens: Mapping[TokenField, Sequence[str]]) -> TermStatistics:
         """How rare the tokens are; what was asked some minutes ago is remembered."""
@@ -184,10 +206,8 @@ class ElasticsearchView:
         return None
 
 
-def _count(response: Mapping[str, Any]) -> int:
-    if "error" in response:
-        raise EngineUnavailable(str(response["error"]))
-    return int(response["hits"]["total"]["value"])
+def _nothing(query: EngineQuery) -> EngineResult:
+    return EngineResult((), 0, {facet.name: () for facet in query.facets})
 
 
 def _frequency(found: Mapping[str, Any], field: TokenField, token: str) -> int:

@@ -163,12 +163,16 @@ def _query(common: Sequence[Clause], scores: Sequence[ScoredToken]) -> Body:
     match = join_scores(common, scores)
     body: Body = {}
     if match.inside:
-        body["must"] = {
+        inside: Body = {
             "bool": {
                 "should": [_scored(each) for each in match.inside],
                 "minimum_should_match": match.minimum,
             }
         }
+        if match.instead is not None:
+            held = {"bool": {"filter": compile_clause(match.instead)}}
+            inside = {"bool": {"should": [inside, held]}}
+        body["must"] = inside
     if match.filters or not match.inside:
         body["filter"] = living(match.filters)
     if match.beside:

@@ -106,6 +106,10 @@ class EmbeddedView:
         counts = {name: found for each in counting for name, found in each.result().items()}
         return EngineResult(hits=hits, total=total, facets=counts)
 
+    def searches(self, queries: Sequence[EngineQuery]) -> list[EngineResult]:
+        """Several searches, one after the other."""
+        return [self.search(query) for query in queries]
+
     def _count_facets(self, one: Pass) -> dict[str, Counts]:
         query = compile_clause(self._living(one.where))
         return one.read(self._searcher.aggregate(query, one.aggregations()))

@@ -7,7 +7,7 @@ of them is right is asked of the index (``search.queries``).
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -27,14 +27,18 @@ _OF_EACH = 3
 # What nobody knows: a letter of Han (of a name, often), a Latin word with each of its letters.
 _UNKNOWN = 15.0
 _LATIN, _LATIN_LETTER = 8.0, 2.5
-# A Latin word with letters after it.
-_JOINED = 2.0
+# A Latin word with letters before or after it, and letters of Han that nobody has side by side.
+_JOINED = _APART = 2.0
 # Less likely than typed by this much (in powers of e), and nothing is asked about it.
 _TOO_UNLIKELY = -8.0
-# What goods bear out is taken before what is likelier by no more than this.
-_BORNE_OUT = 6.0
-_SURE_SPELLING, _SURE_UNSEEN, _SURE_SLIP = 0.0, 1.0, 6.0
+# What goods bear out is taken before what is likelier by no more than this; a slip of Han is often
+# a name, and has to be likelier than the text itself.
+_BORNE_OUT, _SLIP_BORNE_OUT = 6.0, 2.0
+_SURE_SPELLING, _SURE_SLIP = 0.0, 6.0
 _EVIDENT, _NAMED = 4.0, -3.0
+# Worth a look beside what was taken, and how many of such.
+_CONCEIVABLE = -6.0
+_MOST_OTHERS = 3
 
 
 class Reason(StrEnum):
@@ -45,6 +49,7 @@ class Reason(StrEnum):
     MIXED = "mixed"
     LETTER = "letter"
     MISSING = "missing"
+    ALONE = "alone"
 
 
 _COSTS = {
@@ -53,10 +58,11 @@ _COSTS = {
     Reason.MIXED: 4.0,
     Reason.LETTER: 6.0,
     Reason.MISSING: 8.0,
+    Reason.ALONE: 7.0,
 }
-_SLIPS = {Reason.LETTER, Reason.MISSING}
-# A short word is soon another one.
-_SHORT_LETTER = 8.0
+_SLIPS = {Reason.LETTER, Reason.MISSING, Reason.ALONE}
+# A short word is soon another one; what is left of a word of two says more.
+_SHORT_LETTER, _REST_OF_WORD = 8.0, 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,13 @@ class Correction:
     def is_reading(self) -> bool:
         """Whether letters were read as Han, and nothing was taken for a slip."""
         return _SLIPS.isdisjoint(self.reasons)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it needs no goods to bear it out. A letter alone is too often one of a name."""
+        if self.is_spelling:
+            return self.gain >= _SURE_SPELLING
+        return Reason.ALONE not in self.reasons and self.gain >= _SURE_SLIP
 
     @property
     def is_evident(self) -> bool:
@@ -138,17 +151,15 @@ def corrections(text: str, lexicon: Lexicon) -> list[Correction]:
     ]
 
 
-def choose(
-    possible: Sequence[Correction], counts: Sequence[int], as_typed: int, pairs: Iterable[str]
-) -> str:
+def choose(possible: Sequence[Correction], counts: Sequence[int], as_typed: int) -> str:
     """The text of the correction to take, or nothing.
 
-    ``counts`` say how many goods have all words of each, ``as_typed`` of what was typed; ``pairs``
-    are the neighbouring letters of it that some goods have. The likeliest correction that finds
-    goods is taken. What finds goods as it was typed is only corrected where it is evidently
-    spelling, or a name: the pinyin of goods matched then, and their words say more. Where nothing
-    is found with all words, the likeliest correction will do if it is sure by itself, and of common
-    words: one of this mall alone would tell of goods that the person may not see.
+    ``counts`` say how many goods have all words of each, ``as_typed`` of what was typed. The
+    likeliest correction that finds goods is taken. What finds goods as it was typed is only
+    corrected where it is evidently spelling, or a name: the pinyin of goods matched then, and their
+    words say more. Where nothing is found with all words, the likeliest correction will do if it is
+    sure by itself, and of common words: one of this mall alone would tell of goods that the person
+    may not see.
     """
     if not possible:
         return ""
@@ -156,19 +167,20 @@ def choose(
     for each, count in zip(possible, counts, strict=True):
         if best.gain - each.gain > _BORNE_OUT:
             break
+        if not each.is_reading and each.gain < _SLIP_BORNE_OUT:
+            continue
         if count and (not as_typed or each.is_evident):
             return each.text
-    if as_typed or not best.is_common or best.gain < _sure(best, pairs):
+    if as_typed or not best.is_common or not best.is_sure:
         return ""
     return best.text
 
 
-def _sure(correction: Correction, pairs: Iterable[str]) -> float:
-    """The gain from which a correction needs no goods to bear it out. A slip of Han may well be
-    a name, less so where no goods have these letters together."""
-    if correction.is_spelling:
-        return _SURE_SPELLING
-    return _SURE_UNSEEN if all(pair in correction.text for pair in pairs) else _SURE_SLIP
+def other_readings(typed: str, possible: Sequence[Correction], taken: str) -> list[str]:
+    """What else may be meant where no goods have all words of what was taken (nothing: the text as
+    typed): the text itself first, then the likeliest corrections."""
+    texts = [typed, *(each.text for each in possible if each.gain >= _CONCEIVABLE)]
+    return [text for text in texts if text != (taken or typed)][:_MOST_OTHERS]
 
 
 def _cheapest(text: str, lexicon: Lexicon, edges: _Edges, *, kept: int) -> list[_Reading]:
@@ -184,13 +196,21 @@ def _cheapest(text: str, lexicon: Lexicon, edges: _Edges, *, kept: int) -> list[
             for edge in edges(text, start, begin, end, lexicon):
                 for reading in before:
                     if edge.reason is None or _may_follow(edge.reason, reading.reasons):
-                        _keep(best[edge.end], reading, edge)
+                        apart = _apart(reading.text[-1:], edge.text[0], lexicon)
+                        _keep(best[edge.end], reading, edge._replace(cost=edge.cost + apart))
     return sorted(best[-1].values())[:kept]
 
 
 def _may_follow(reason: Reason, before: tuple[Reason, ...]) -> bool:
     """One slip in a query is all that is looked for; letters may be spelling all over it."""
     return not before or (reason not in _SLIPS and _SLIPS.isdisjoint(before))
+
+
+def _apart(left: str, right: str, lexicon: Lexicon) -> float:
+    """What it costs that two letters stand side by side; nothing unless both are of Han."""
+    if not is_han(left) or not is_han(right) or lexicon.stand_together(left, right):
+        return 0.0
+    return _APART
 
 
 def _keep(known: dict[str, _Reading], reading: _Reading, edge: _Edge) -> None:
@@ -211,16 +231,24 @@ def _literal(text: str, start: int, begin: int, end: int, lexicon: Lexicon) -> I
             elif stop == start + 1:
                 yield _Edge(stop, letter, _UNKNOWN)
     elif letter.isascii() and letter.isalpha():
-        if start == begin:
-            run = text[begin:end]
-            cost = lexicon.cost(run)
-            yield _Edge(end, run, _LATIN + _LATIN_LETTER * len(run) if cost is None else cost)
-            for stop in range(start + 2, end):
-                cost = lexicon.cost(text[start:stop])
-                if cost is not None:
-                    yield _Edge(stop, text[start:stop], cost + _JOINED)
+        yield from _latin(text, start, begin, end, lexicon)
     else:
         yield _Edge(end, text[start:end], 0.0)
+
+
+def _latin(text: str, start: int, begin: int, end: int, lexicon: Lexicon) -> Iterator[_Edge]:
+    """A Latin word: a whole run, or the beginning or the end of one: victory in victoryjiaojia."""
+
+    def word(stop: int, dearer: float) -> _Edge:
+        found = text[start:stop]
+        cost = lexicon.cost(found)
+        if cost is None:
+            cost = _LATIN + _LATIN_LETTER * len(found)
+        return _Edge(stop, found, cost + dearer)
+
+    yield word(end, 0.0 if start == begin else _JOINED)
+    if start == begin:
+        yield from (word(stop, _JOINED) for stop in range(start + 2, end))
 
 
 def _edges(text: str, start: int, begin: int, end: int, lexicon: Lexicon) -> Iterator[_Edge]:
@@ -228,6 +256,7 @@ def _edges(text: str, start: int, begin: int, end: int, lexicon: Lexicon) -> Ite
     letter = text[start]
     if is_han(letter):
         yield from _slips_of_han(text, start, end, lexicon)
+        yield from _slips_of_one(text, start, end, lexicon)
         yield from _half_words(text, start, end, lexicon)
     elif letter.isascii() and letter.isalpha():
         yield from _spelt(text, start, end, lexicon)
@@ -254,6 +283,31 @@ def _slips_of_han(text: str, start: int, end: int, lexicon: Lexicon) -> Iterator
         slip = _SHORT_LETTER if length == _WINDOWS.start else None
         yield from _words_as(lexicon.mistyped(typed), stop, Reason.LETTER, slip)
         yield from _words_as(lexicon.lacking(typed), stop, Reason.MISSING)
+
+
+def _slips_of_one(text: str, start: int, end: int, lexicon: Lexicon) -> Iterator[_Edge]:
+    """A letter that stands beside neither neighbour anywhere: typed for another, or the rest of a
+    word of two."""
+    letter, left, right = text[start], text[start - 1 : start], text[start + 1 : end][:1]
+    left = left if is_han(left) else ""
+    if lexicon.stand_together(left, letter) or lexicon.stand_together(letter, right):
+        return
+    others = [
+        (lexicon.cost(other) or _UNKNOWN, other)
+        for other in lexicon.alike(letter)
+        if lexicon.stand_together(left, other) or lexicon.stand_together(other, right)
+    ]
+    for words, slip in ((others, None), (lexicon.lacking(letter), _REST_OF_WORD)):
+        fitting = sorted(
+            words,
+            key=lambda priced: (
+                priced[0]
+                + _apart(left, priced[1][0], lexicon)
+                + _apart(priced[1][-1], right, lexicon),
+                priced[1],
+            ),
+        )
+        yield from _words_as(fitting, start + 1, Reason.ALONE, slip)
 
 
 def _half_words(text: str, start: int, end: int, lexicon: Lexicon) -> Iterator[_Edge]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from wordfreq import available_languages, read_cBpack
 
 from search.tokens import is_han
+from search.understanding.letter_pairs import LetterPairs
 from search.understanding.word_index import WordIndex
 
 _FILE = Path(__file__).with_name("vocabulary.txt")
@@ -30,9 +31,10 @@ class Everyday:
     shares: Mapping[str, float]
     shopping: frozenset[str]
     index: WordIndex
+    pairs: LetterPairs
 
 
-NO_WORDS = Everyday({}, frozenset(), WordIndex(()))
+NO_WORDS = Everyday({}, frozenset(), WordIndex(()), LetterPairs(()))
 
 
 @lru_cache(maxsize=1)
@@ -45,7 +47,7 @@ def everyday() -> Everyday:
     for word in shopping:
         shares[word] = shares.get(word, 0.0) + _SHOPPING / len(shopping)
     bought = frozenset(shopping)
-    return Everyday(shares, bought, WordIndex(shares, meant=bought))
+    return Everyday(shares, bought, WordIndex(shares, meant=bought), LetterPairs(shares))
 
 
 def shopping_words() -> list[str]:

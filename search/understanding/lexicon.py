@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from search.tokens import is_han, normalise
 from search.understanding.everyday import NO_WORDS, Everyday
+from search.understanding.letter_pairs import LetterPairs
 from search.understanding.similar_letters import mixed_up
 from search.understanding.word_index import WordIndex
 
@@ -41,7 +42,9 @@ class Lexicon:
     """Words by what may be typed for them. Lookups give words with their costs, the most used
     word first."""
 
-    def __init__(self, words: Iterable[Word], everyday: Everyday = NO_WORDS) -> None:
+    def __init__(
+        self, words: Iterable[Word], everyday: Everyday = NO_WORDS, titles: Iterable[str] = ()
+    ) -> None:
         own: dict[str, int] = {}
         names: set[str] = set()
         for word in words:
@@ -55,6 +58,7 @@ class Lexicon:
         self._own = {text: _OWN * weight / total for text, weight in own.items()}
         self._everyday = everyday
         self._indexes = (WordIndex(self._own), everyday.index)
+        self._pairs = (LetterPairs((*self._own, *map(normalise, titles))), everyday.pairs)
         self.longest_spelling = max(index.longest_spelling for index in self._indexes)
 
     def __contains__(self, text: str) -> bool:
@@ -107,6 +111,14 @@ class Lexicon:
             for word in index.one_other(text)
             if any(mixed_up(*letters) for letters in zip(text, word, strict=True))
         )
+
+    def stand_together(self, left: str, right: str) -> bool:
+        """Whether two letters of Han stand side by side in some title or word."""
+        return any(pairs.together(left, right) for pairs in self._pairs)
+
+    def alike(self, letter: str) -> set[str]:
+        """The letters of Han that are easily typed for one."""
+        return {other for pairs in self._pairs for other in pairs.alike(letter)}
 
     def lacking(self, text: str) -> list[Priced]:
         """Words to buy of which one letter is missing in the text."""

@@ -47,7 +47,6 @@ class WordIndex:
             self._initials.setdefault("".join(part[0] for part in parts), []).append(word)
             for part in _with_any(word):
                 self._replaced.setdefault(part, []).append(word)
-        if is_meant and len(word) > 2:
             for part in dict.fromkeys(_without_one(word)):
                 self._incomplete.setdefault(part, []).append(word)
 
@@ -69,7 +68,7 @@ class WordIndex:
             yield from (word for word in self._replaced.get(part, ()) if word != text)
 
     def lacking(self, text: str) -> list[str]:
-        """Words of Han of which one letter is missing in the text."""
+        """Words of Han of which one letter is missing in the text; to one letter, those of two."""
         return self._incomplete.get(text, [])
 
     def latin_near(self, text: str) -> list[str]:

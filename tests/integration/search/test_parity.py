@@ -15,6 +15,7 @@ from search.engines.base import AllOf, EngineQuery, EngineView, ProductChange
 from search.engines.elasticsearch import ElasticsearchEngine
 from search.engines.embedded import EmbeddedEngine
 from search.goods_filters import Choice, Scope, choice_clauses, one_listing_each
+from search.matching import MatchKind, TextPlan, match_clause
 from search.tokens import tokenise, tokenise_query
 from search.weights import get_weights
 from tests.engines import forget_indexes, is_embedded
@@ -29,7 +30,7 @@ _SEED = 36
 class Answer(NamedTuple):
     """What a person sees of a search."""
 
-    kind: queries.MatchKind
+    kind: MatchKind
     total: int
     facets: dict[str, list[tuple[int, int]]]
     top: list[int]
@@ -86,8 +87,8 @@ def views(
 def ask(view: EngineView, text: str, choice: Choice) -> Answer:
     query, visible, weights = tokenise_query(text), one_listing_each(None), get_weights()
 
-    def of(plan: queries.TextPlan) -> EngineQuery:
-        match = queries.match_clause(query, plan)
+    def of(plan: TextPlan) -> EngineQuery:
+        match = match_clause(query, plan)
         return queries.scored_query(
             query,
             plan,
