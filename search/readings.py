@@ -109,7 +109,7 @@ def within(
 
 
 def with_others(hits: list[Hit], others: Sequence[Hit]) -> list[Hit]:
-    """The list with the others near its top, after two, four and six of it."""
+    """The list with the others third, fifth and seventh, where they do not stand higher."""
     for place, other in enumerate(others, 1):
         products = [hit.product_id for hit in hits]
         if other.product_id not in products[: 2 * place]:

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.understanding.corrections import MOST, Correction, Reason, choose, corrections
+from search.understanding.corrections import (
+    MOST,
+    Correction,
+    Reason,
+    choose,
+    corrections,
+    other_readings,
+)
 from search.understanding.everyday import everyday, shopping_words
 from search.understanding.lexicon import Lexicon, Word
 
@@ -41,6 +48,8 @@ def first(text: str, lexicon: Lexicon) -> tuple[str, tuple[Reason, ...]] | None:
         ("红色 shouji", "红色 手机", Reason.PINYIN),
         ("羽毛球pai", "羽毛球拍", Reason.MIXED),
         ("羽毛qp", "羽毛球拍", Reason.MIXED),
+        ("victoryshouji", "victory手机", Reason.PINYIN),
+        ("shoujivictory", "手机victory", Reason.PINYIN),
     ],
 )
 def test_the_likeliest_correction(typed: str, meant: str, reason: Reason, lexicon: Lexicon) -> None:
@@ -55,6 +64,16 @@ def test_letters_may_be_spelling_all_over_a_query_but_slips_stand_alone(lexicon:
 @pytest.mark.parametrize("typed", ["手机壳", "保温杯 手机", "huawei", "", "123", "椅子", "a"])
 def test_what_is_right_or_strange_is_hardly_doubted(typed: str, lexicon: Lexicon) -> None:
     assert all(each.gain < 0 for each in corrections(typed, lexicon))
+
+
+def test_a_letter_that_stands_beside_neither_neighbour_is_a_slip_or_the_rest_of_a_word() -> None:
+    words = [Word("卡套", 5), Word("睫毛", 9), Word("增长", 4), Word("眉睫", 12)]
+    titled = Lexicon(words, titles=["三通卡套针形阀", "睫毛增长液"])
+
+    assert first("卡套诊形阀", titled) == ("卡套针形阀", (Reason.ALONE,))
+    # Both words of two have the letter; only one of them stands beside what follows.
+    assert first("睫增长液", titled) == ("睫毛增长液", (Reason.ALONE,))
+    assert corrections("卡套针形阀", titled) == []
 
 
 def test_without_words_nothing_is_corrected() -> None:
@@ -74,23 +93,23 @@ def spelling(text: str, gain: float, *, is_common: bool = True) -> Correction:
     return Correction(text, (Reason.PINYIN,), gain, is_common)
 
 
-def slip(text: str, gain: float, *, is_common: bool = True) -> Correction:
-    return Correction(text, (Reason.LETTER,), gain, is_common)
+def slip(text: str, gain: float, *, reason: Reason = Reason.LETTER) -> Correction:
+    return Correction(text, (reason,), gain, is_common=True)
 
 
 def test_the_goods_decide_between_what_is_about_as_likely() -> None:
     possible = [spelling("据多", 7.0), spelling("橘朵", 6.5), spelling("聚多", 0.5)]
 
-    assert choose(possible, [0, 2, 9], 0, []) == "橘朵"
+    assert choose(possible, [0, 2, 9], 0) == "橘朵"
     # So much less likely that the goods' word for it is not enough.
-    assert choose(possible, [0, 0, 9], 0, []) == "据多"
+    assert choose(possible, [0, 0, 9], 0) == "据多"
 
 
 def test_what_finds_goods_is_only_corrected_where_it_is_evidently_spelling() -> None:
-    assert choose([spelling("打印机", 13.0)], [3], 5, []) == "打印机"
-    assert choose([spelling("打印机", 13.0)], [0], 5, []) == ""
-    assert choose([spelling("华为", 1.0)], [3], 5, []) == ""
-    assert choose([slip("保温杯", 13.0)], [3], 5, []) == ""
+    assert choose([spelling("打印机", 13.0)], [3], 5) == "打印机"
+    assert choose([spelling("打印机", 13.0)], [0], 5) == ""
+    assert choose([spelling("华为", 1.0)], [3], 5) == ""
+    assert choose([slip("保温杯", 13.0)], [3], 5) == ""
 
 
 def test_letters_alone_that_stand_for_a_name_mean_it(lexicon: Lexicon) -> None:
@@ -98,21 +117,37 @@ def test_letters_alone_that_stand_for_a_name_mean_it(lexicon: Lexicon) -> None:
     [brand] = [each for each in corrections("hw", named) if each.text == "华为"]
 
     assert brand.is_name
-    assert choose([brand], [3], 5, []) == "华为"
-    assert choose([brand], [0], 5, []) == ""
+    assert choose([brand], [3], 5) == "华为"
+    assert choose([brand], [0], 5) == ""
     # Of a longer query it is a word like any other.
     assert not any(each.is_name for each in corrections("hw 手机", named))
     assert not any(each.is_name for each in corrections("hw", lexicon))
 
 
 def test_what_no_goods_bear_out_must_be_sure_and_of_common_words() -> None:
-    assert choose([spelling("红薯", 0.5)], [0], 0, []) == "红薯"
-    assert choose([spelling("红薯", -0.5)], [0], 0, []) == ""
-    assert choose([spelling("红薯", 9.0, is_common=False)], [0], 0, []) == ""
-    # Some goods have these letters together: it may well be a name.
-    assert choose([slip("美孚宁", 4.0)], [0], 0, ["美肤"]) == ""
-    assert choose([slip("美孚宁", 4.0)], [0], 0, []) == "美孚宁"
-    assert choose([], [], 0, []) == ""
+    assert choose([spelling("红薯", 0.5)], [0], 0) == "红薯"
+    assert choose([spelling("红薯", -0.5)], [0], 0) == ""
+    assert choose([spelling("红薯", 9.0, is_common=False)], [0], 0) == ""
+    # A slip of Han may well be a name.
+    assert choose([slip("美孚宁", 5.9)], [0], 0) == ""
+    assert choose([slip("美孚宁", 6.0)], [0], 0) == "美孚宁"
+    assert choose([slip("美孚宁", 9.0, reason=Reason.ALONE)], [0], 0) == ""
+    assert choose([], [], 0) == ""
+
+
+def test_a_slip_that_goods_bear_out_must_be_likelier_than_the_text_itself() -> None:
+    assert choose([slip("茶水盘", 1.9)], [9], 0) == ""
+    assert choose([slip("茶水盘", 2.0)], [9], 0) == "茶水盘"
+    # What comes after one that is not likely enough may be.
+    assert choose([slip("茶水盘", 1.9), spelling("接水盘", 1.5)], [9, 1], 0) == "接水盘"
+
+
+def test_other_readings_are_the_text_itself_and_the_likeliest() -> None:
+    possible = [slip("甲", 7.0), slip("乙", 1.0), slip("丙", -6.0), slip("丁", -6.1)]
+
+    assert other_readings("申", possible, "") == ["甲", "乙", "丙"]
+    assert other_readings("申", possible, "甲") == ["申", "乙", "丙"]
+    assert other_readings("申", [slip("丁", -6.1)], "") == []
 
 
 def test_our_own_vocabulary_is_of_han_and_names_each_word_once() -> None:
