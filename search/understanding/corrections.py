@@ -37,7 +37,7 @@ _BORNE_OUT, _SLIP_BORNE_OUT = 6.0, 2.0
 _SURE_SPELLING, _SURE_SLIP = 0.0, 6.0
 _EVIDENT, _NAMED = 4.0, -3.0
 # Worth a look beside what was taken, and how many of such.
-_CONCEIVABLE = -6.0
+_CONCEIVABLE = -5.0
 _MOST_OTHERS = 3
 
 

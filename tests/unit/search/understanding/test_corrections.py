@@ -143,11 +143,11 @@ def test_a_slip_that_goods_bear_out_must_be_likelier_than_the_text_itself() -> N
 
 
 def test_other_readings_are_the_text_itself_and_the_likeliest() -> None:
-    possible = [slip("甲", 7.0), slip("乙", 1.0), slip("丙", -6.0), slip("丁", -6.1)]
+    possible = [slip("甲", 7.0), slip("乙", 1.0), slip("丙", -5.0), slip("丁", -5.1)]
 
     assert other_readings("申", possible, "") == ["甲", "乙", "丙"]
     assert other_readings("申", possible, "甲") == ["申", "乙", "丙"]
-    assert other_readings("申", [slip("丁", -6.1)], "") == []
+    assert other_readings("申", [slip("丁", -5.1)], "") == []
 
 
 def test_our_own_vocabulary_is_of_han_and_names_each_word_once() -> None:
