@@ -95,9 +95,6 @@ def find_matches(
     ``alternatives`` are a word's synonyms.
     """
 
-    def seen(tokens: QueryTokens, plan: TextPlan) -> Clause:
-        return AllOf((visible, match_clause(tokens, plan)))
-
     statistics = view.statistics(rarity_tokens(query))
     plan = TextPlan(
         MatchKind.ALL_WORDS,
@@ -111,7 +108,8 @@ def find_matches(
     if hopeful or possible:
         plans = [plan, *(replace(plan, corrected=each.text, variants=()) for each in possible)]
         as_typed, *as_meant = view.counts(
-            [seen(each.tokens(query), each) for each in plans], up_to=enough
+            [AllOf((visible, match_clause(each.tokens(query), each))) for each in plans],
+            up_to=enough,
         )
         meant = choose(possible, as_meant, as_typed)
         if as_typed >= enough and not meant:
@@ -134,17 +132,36 @@ def find_matches(
             if matches.plan.kind is not MatchKind.SOME_CHARACTERS:
                 return matches
             others = other_readings(query.text, possible, "")
-    plan = replace(plan, kind=MatchKind.HALF_OF_CHARACTERS)
     also = best_of_readings(view, others, query, visible, weights)
+    return _find_loosely(view, query, ask, plan, also=also, visible=visible, statistics=statistics)
+
+
+def _find_loosely(
+    view: EngineView,
+    query: QueryTokens,
+    ask: Callable[[TextPlan], EngineQuery],
+    plan: TextPlan,
+    *,
+    also: tuple[int, ...],
+    visible: Clause,
+    statistics: TermStatistics,
+) -> Matches:
+    """Half of the characters, or some where half of them find nothing, and the products ``also``
+    within what was asked for."""
+
+    def seen(plan: TextPlan) -> Clause:
+        return AllOf((visible, match_clause(query, plan)))
+
+    plan = replace(plan, kind=MatchKind.HALF_OF_CHARACTERS)
     asked = ask(replace(plan, also=also))
     found = view.search(asked)
-    if found.total <= len(also) and query.units and not view.counts([seen(query, plan)])[0]:
+    if found.total <= len(also) and query.units and not view.counts([seen(plan)])[0]:
         plan = replace(plan, kind=MatchKind.SOME_CHARACTERS)
         asked = ask(replace(plan, also=also))
         found = view.search(asked)
     plan = replace(plan, also=also)
-    others_found = within(view, also, asked, seen(query, plan)) if also else ()
-    return Matches(query, plan, found, statistics, others_found)
+    among = within(view, also, asked, seen(plan)) if also else ()
+    return Matches(query, plan, found, statistics, among)
 
 
 def _most_matches(found: TermStatistics, query: QueryTokens, plan: TextPlan) -> int:

@@ -11,6 +11,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 from elasticsearch import Elasticsearch, NotFoundError
@@ -109,6 +110,8 @@ class ElasticsearchView:
 
     def _search_all(self, bodies: Sequence[Body], wanted: str) -> list[Body] | None:
         """The answer to each; nothing without an index."""
+        if not bodies:
+            return []
         answer = self._ask(
             lambda: self._server.reading.msearch(
                 index=self._generations.live_alias,
@@ -119,6 +122,8 @@ class ElasticsearchView:
         if answer is None:
             return None
         for each in answer["responses"]:
+            if each["status"] == HTTPStatus.NOT_FOUND:
+                return None
             if "error" in each:
                 raise EngineUnavailable(str(each["error"]))
         return list(answer["responses"])
@@ -142,8 +147,6 @@ class ElasticsearchView:
 
     def counts(self, filters: Sequence[Clause], *, up_to: int = 1) -> list[int]:
         """Of each filter, how many listings match it, at most ``up_to``; one request."""
-        if not filters:
-            return []
         queries = ({"bool": {"filter": living(flatten(each))}} for each in filters)
         answers = self._search_all(
             [{"query": query, "size": 0, "terminate_after": up_to} for query in queries],

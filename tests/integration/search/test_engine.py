@@ -18,6 +18,7 @@ from search.engines import elasticsearch_bulk, embedded
 from search.engines.base import (
     FORMAT,
     AllOf,
+    AnyOf,
     AnyValue,
     Between,
     EngineQuery,
@@ -61,6 +62,45 @@ def titled(engine: SearchEngine, word: str) -> list[int]:
 def test_nothing_is_found_before_the_first_write(engine: SearchEngine) -> None:
     assert engine.view().size == 0
     assert engine.view().search(EngineQuery(where=Everything())).total == 0
+    [nothing] = engine.view().searches([EngineQuery(where=Everything())])
+    assert (nothing.total, nothing.hits) == (0, ())
+
+
+def test_several_searches_are_answered_as_each_alone(engine: SearchEngine) -> None:
+    engine.write([change(number, title=f"{'甲乙丙'[number % 3]}号") for number in range(1, 8)])
+    view = engine.view()
+    asked = [
+        EngineQuery(
+            where=Token(TokenField.CHARS, "甲"),
+            scores=(ScoredToken(TokenField.CHARS, "甲", 1.0),),
+            facets=(TermsFacet("brand", NumberField.BRAND, Everything()),),
+            read=True,
+        ),
+        EngineQuery(where=Token(TokenField.CHARS, "无")),
+        EngineQuery(
+            where=Token(TokenField.CHARS, "号"), sort=Sort(SortField.BY_SALES, True), limit=2
+        ),
+    ]
+
+    found = view.searches(asked)
+
+    assert found == [view.search(each) for each in asked]
+    assert [each.total for each in found] == [2, 0, 7]
+    assert view.searches([]) == []
+
+
+def test_some_products_need_not_have_what_is_scored(engine: SearchEngine) -> None:
+    engine.write([change(1, title="甲乙"), change(2, title="甲丙"), change(3, title="丁")])
+    units = ("甲", "乙", "戊")
+    scores = tuple(ScoredToken(TokenField.CHARS, unit, 1.0) for unit in units)
+    half = AnyOf(tuple(Token(TokenField.CHARS, unit) for unit in units), minimum=2)
+    also = AnyValue(NumberField.PRODUCT, (3,))
+
+    found = engine.view().search(EngineQuery(where=AnyOf((half, also)), scores=scores))
+    assert [hit.product_id for hit in found.hits] == [1, 3]
+    assert found.total == 2
+    alone = engine.view().search(EngineQuery(where=half, scores=scores))
+    assert [hit.product_id for hit in alone.hits] == [1]
 
 
 def test_an_older_version_never_overwrites_a_newer_one(engine: SearchEngine) -> None:
