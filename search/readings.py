@@ -103,7 +103,7 @@ def within(
     if set(flatten(asked.where)) <= set(flatten(expected)):
         return hits
     where = AllOf((asked.where, AnyValue(NumberField.PRODUCT, also)))
-    found = view.search(EngineQuery(where=where, limit=max(len(also), 1), count=False))
+    found = view.search(EngineQuery(where=where, limit=len(also), count=False))
     kept = {hit.product_id for hit in found.hits}
     return tuple(hit for hit in hits if hit.product_id in kept)
 
