@@ -94,7 +94,6 @@ def find_matches(
     either, the best goods of ``others`` that may be meant stand among the first.
     ``alternatives`` are a word's synonyms.
     """
-
     statistics = view.statistics(rarity_tokens(query))
     plan = TextPlan(
         MatchKind.ALL_WORDS,

@@ -27,7 +27,7 @@ from search.weights import Weights
 
 # Candidates for the best goods of a reading.
 _LOOKED_AT = 50
-# Beside more words than these one slip changes little. Letters that stand in more than so large a
+# Beside more units than these one slip changes little. Letters that stand in more than so large a
 # share of the goods together are too many to look for half of them.
 _MOST_UNITS = 10
 _CHEAP_SHARE = 0.3
